@@ -1,0 +1,13 @@
+"""Kinds of county source, one small module each: the module's name is the `kind` in a source's YAML.
+
+A module has a class `Harvester` that keeps the contract of `sdi.harvest.contract.Harvester`:
+
+- `Parameters`: a pydantic model of the `parameters` block in the source's YAML;
+- `version`: raised when the same bytes would be read differently;
+- `gather()`: which units (files, pages) there are, in order;
+- `fetch(unit, into)`: the raw bytes of one unit;
+- `read(delivery)`: the objects in it, one at a time, confined to the allow-list of the register.
+
+It imports `sdi.harvest` and `sdi.model` only. Archive, staging, checks, commit, history, progress and resuming
+are done for it.
+"""

@@ -1,0 +1,53 @@
+"""Connections to the node's PostGIS, one role per intent.
+
+`owner` migrates, `harvest` writes registers, `serve` reads what is public and nothing else, with a statement timeout.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg_pool import ConnectionPool
+
+from sdi.errors import DatabaseError
+
+Role = Literal["owner", "harvest", "serve"]
+
+SERVE_TIMEOUT_MS = 30_000
+
+_OPTIONS = {
+    "owner": "-c jit=off",
+    "harvest": "-c role=sdi_harvest -c jit=off -c synchronous_commit=on",
+    # A generic plan for bbox + order + limit costs seconds instead of milliseconds.
+    "serve": f"-c role=sdi_serve -c jit=off -c plan_cache_mode=force_custom_plan "
+             f"-c statement_timeout={SERVE_TIMEOUT_MS} -c default_transaction_read_only=on",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A reachable PostGIS: where it is, and how each half of the node connects to it."""
+
+    url: str
+    """libpq URL or conninfo of the owner."""
+
+    def conninfo(self, role: Role) -> str:
+        """The conninfo for one role. The role is taken at connect by `options`, so that one URL is enough."""
+        given = conninfo_to_dict(self.url).get("options") or ""
+        options = f"{given} {_OPTIONS[role]}".strip()
+        return make_conninfo(self.url, options=options, application_name=f"sdi-{role}", client_encoding="UTF8")
+
+    def connect(self, role: Role, **arguments: Any) -> psycopg.Connection[Any]:
+        """One connection. Raises DatabaseError that says what to look at."""
+        try:
+            return psycopg.connect(self.conninfo(role), **arguments)
+        except psycopg.OperationalError as error:
+            raise DatabaseError(f"no connection to the database as {role}: {error}".strip()) from error
+
+    def pool(self, role: Role, size: int) -> ConnectionPool:
+        """A pool of at most `size` connections, opened by the caller (`with` or `.open()`)."""
+        return ConnectionPool(self.conninfo(role), min_size=0, max_size=size, open=False, timeout=10,
+                              check=ConnectionPool.check_connection, kwargs={"autocommit": True})

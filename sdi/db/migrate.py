@@ -1,0 +1,91 @@
+"""Bring a database to the schema of this release: roles, numbered migrations, tables of the feature types, grants.
+
+Safe to run at every start and from several processes at once; a database of a later release is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import resources
+
+import psycopg
+from psycopg import sql
+
+from sdi.db.database import Database
+from sdi.db.feature_tables import ensure_feature_table
+from sdi.errors import DatabaseError
+from sdi.model.register import Register
+
+_LOCK = 0x5D1
+"""Key of the advisory lock that serialises migrations."""
+
+
+def migrations() -> list[tuple[str, str]]:
+    """Name and text of every migration, in order."""
+    files = resources.files("sdi.db").joinpath("migrations").iterdir()
+    return sorted((f.name, f.read_text(encoding="utf-8")) for f in files if f.name.endswith(".sql"))
+
+
+def migrate(database: Database, registers: Iterable[Register]) -> list[str]:
+    """Apply what is missing; returns the names of the migrations applied now.
+
+    Each migration is one transaction. Raises DatabaseError naming the migration that failed.
+    """
+    applied: list[str] = []
+    with database.connect("owner", autocommit=True) as connection:
+        connection.execute("select pg_advisory_lock(%s)", [_LOCK])
+        _roles(connection)
+        connection.execute(
+            "create table if not exists public.sdi_migration"
+            " (name text primary key, applied_at timestamptz not null default now())"
+        )
+        done = {row[0] for row in connection.execute("select name from public.sdi_migration")}
+        known = migrations()
+        if ahead := done - {name for name, _ in known}:
+            raise DatabaseError(f"the database is of a later release of sdi (it has {', '.join(sorted(ahead))})")
+        for name, text in known:
+            if name in done:
+                continue
+            try:
+                with connection.transaction():
+                    connection.execute(text.encode())
+                    connection.execute("insert into public.sdi_migration (name) values (%s)", [name])
+            except psycopg.Error as error:
+                raise DatabaseError(f"migration {name} failed: {error}") from error
+            applied.append(name)
+        with connection.transaction():
+            for register in registers:
+                for feature_type in register.feature_types.values():
+                    ensure_feature_table(connection, feature_type)
+            _grants(connection, [register.id for register in registers])
+    return applied
+
+
+def _roles(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    for role in ("sdi_harvest", "sdi_serve"):
+        if not connection.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone():
+            try:
+                connection.execute(sql.SQL("create role {} nologin").format(sql.Identifier(role)))
+            except psycopg.errors.DuplicateObject:
+                pass
+            except psycopg.errors.InsufficientPrivilege as error:
+                raise DatabaseError(
+                    f"the database user may not create the role {role}; "
+                    f"let an administrator run: CREATE ROLE {role} NOLOGIN; GRANT {role} TO "
+                    "<the user of SDI_DATABASE_URL>"
+                ) from error
+        connection.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(role)))
+
+
+def _grants(connection: psycopg.Connection[tuple[object, ...]], schemas: list[str]) -> None:
+    for schema in schemas:
+        name = sql.Identifier(schema)
+        connection.execute(sql.SQL("grant usage on schema {} to sdi_harvest, sdi_serve").format(name))
+        connection.execute(sql.SQL("grant select on all tables in schema {} to sdi_serve").format(name))
+        connection.execute(sql.SQL("grant all on all tables in schema {} to sdi_harvest").format(name))
+        connection.execute(sql.SQL("grant all on all sequences in schema {} to sdi_harvest").format(name))
+    connection.execute("grant usage on schema sdi to sdi_harvest, sdi_serve")
+    connection.execute("grant select on all tables in schema sdi to sdi_serve")
+    connection.execute("grant all on all tables in schema sdi to sdi_harvest")
+    connection.execute("grant all on all sequences in schema sdi to sdi_harvest")
+    connection.execute("grant all on schema stage to sdi_harvest")

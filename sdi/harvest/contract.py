@@ -1,0 +1,141 @@
+"""What a kind of county source must do, and what it hands over.
+
+A harvester answers three questions in turn: which units are there (`gather`), what are the bytes of one (`fetch`),
+which objects are in them (`read`). All else (archive, staging, checks, commit, progress, resuming) is done for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol
+
+from pydantic import BaseModel
+from shapely.geometry.base import BaseGeometry
+
+from sdi.model.region import Source
+from sdi.model.register import FeatureType, Register
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A resumable piece of a run: one file, one page. `id` is the same each time the same piece is gathered."""
+
+    id: str
+    origin: str
+    """Address or path, as lineage shows it; without credentials."""
+    request: Mapping[str, Any] = field(default_factory=dict)
+    """What the harvester itself needs to fetch it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The raw bytes of a unit, as they lie in the archive."""
+
+    unit: Unit
+    path: Path
+    sha256: str
+    bytes: int
+    received: bool
+    """False where the archive already had them from this run (a resumed run)."""
+
+
+@dataclass(slots=True)
+class Feature:
+    """One object as the source gives it, already confined to the allow-list.
+
+    `attributes` holds every column that the source gave, with values of the attribute's Python type (str, int,
+    float, bool, date, datetime); a column left out is null. Geometries are shapely, x = easting or longitude,
+    in the CRS `srid`, two-dimensional; arcs are already strokes.
+    """
+
+    feature_type: str
+    id: str | None
+    """lokalnyId; None where the source has no IIP identifiers (then the feature type's key attribute is used)."""
+    attributes: dict[str, Any]
+    geometry: BaseGeometry | None
+    srid: int
+    geometries: dict[str, BaseGeometry] = field(default_factory=dict)
+    namespace: str | None = None
+    version_id: str | None = None
+    started_at: str | None = None
+    """startObiekt, ISO 8601, as given; without an offset it is Polish civil time."""
+    valid_from: str | None = None
+    """startWersjaObiekt (poczatekWersjiObiektu in 2015)."""
+    valid_to: str | None = None
+    """koniecWersjaObiekt, or koniecObiekt: with it, the version is closed and goes to history only."""
+    position: str = ""
+    """Where it stood: file and line, page and number."""
+
+
+Severity = Literal["quarantined", "repaired", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """Something wrong with an object. `quarantined`: the object is set aside; else it goes in all the same."""
+
+    severity: Severity
+    code: str
+    """Short and stable: invalid-geometry, unknown-code, unknown-class, unknown-attribute, missing-id …"""
+    message: str
+    feature_type: str | None = None
+    object_id: str | None = None
+    field: str | None = None
+    position: str = ""
+    excerpt: str = ""
+    """The object as it came with personal data removed; cut to 4 kB by the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """An object of a class that is known and not published (`Register.not_read`); only counted."""
+
+    class_name: str
+
+
+Read = Feature | Issue | LeftOut
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run of one source: what the harvester may know."""
+
+    source: Source
+    feature_types: tuple[FeatureType, ...]
+    """What the source owns; objects of any other feature type are left out and counted."""
+    registers: Mapping[str, Register]
+    home: Path
+    """Relative paths in the source's parameters start here."""
+    bounds: tuple[float, float, float, float]
+    """Extent of the county in EPSG:2180 (min easting, min northing, max easting, max northing)."""
+
+
+class Harvester[P: BaseModel](Protocol):
+    """A kind of source. A module in `harvesters/` has one, under the name `Harvester`."""
+
+    Parameters: ClassVar[type[BaseModel]]
+    """The pydantic model of `parameters` in the source's YAML (extra fields forbidden)."""
+    version: ClassVar[str]
+    """Raised when the same bytes would be read differently; part of lineage and of the unchanged-check."""
+
+    def __init__(self, job: Job, parameters: P) -> None: ...
+
+    def gather(self) -> Generator[Unit, Delivery, None]:
+        """Yield the units in order. Each `yield` returns the delivery of that unit, fetched or from the archive.
+
+        Raises SourceError where the source cannot be reached or is not what it declares.
+        """
+        ...
+
+    def fetch(self, unit: Unit, into: Path) -> None:
+        """Write the raw bytes of a unit to `into`. Raises SourceError; what was written is then thrown away."""
+        ...
+
+    def read(self, delivery: Delivery) -> Iterator[Read]:
+        """Yield what is in a delivery, one object at a time, in its order, never the whole file in memory.
+
+        A bad object is an Issue (quarantined); only an unreadable delivery raises SourceError.
+        """
+        ...

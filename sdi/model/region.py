@@ -1,0 +1,237 @@
+"""A region as it is declared: its units, its county sources, its partners."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field
+from shapely.geometry.base import BaseGeometry
+
+from sdi.model.register import FeatureType, Register
+from sdi.model.text import Declared, Language, Text
+
+Protocol = Literal["ogcapi", "wms", "wfs", "csw"]
+PROTOCOLS: tuple[Protocol, ...] = ("ogcapi", "wms", "wfs", "csw")
+
+REGION_TENANT = "region"
+"""The id of the tenant without a filter; no partner may take it."""
+
+
+def _teryt(value: str) -> str:
+    if not re.fullmatch(r"\d{2}|\d{4}|\d{6}|\d{7}", value):
+        raise ValueError(
+            f"{value!r} is not a TERYT code: expected 2 digits (region), 4 (county), 6 or 7 (commune), in quotes"
+        )
+    return value[:6]
+
+
+Teryt = Annotated[str, AfterValidator(_teryt)]
+"""A TERYT code of 2, 4 or 6 digits; the seventh digit of a commune (its type) is cut off."""
+
+
+class Contact(Declared):
+    """Who answers for a service or a data set."""
+
+    organisation: Text
+    email: str
+    phone: str | None = None
+    address: str | None = None
+    url: str | None = None
+
+
+class Licence(Declared):
+    """The conditions of access and use, as shown and as linked."""
+
+    title: Text
+    url: str
+
+
+class Unit(Declared):
+    """A county (4 digits) or a commune (6 digits) of the region's administrative division."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    teryt: Teryt
+    name: str
+    geometry: BaseGeometry | None = None
+    """Its polygon in EPSG:2180, x = easting; None where the region has not given one."""
+
+
+class Expectations(Declared):
+    """What a delivery must look like to be committed."""
+
+    min: dict[str, int] = Field(default_factory=dict)
+    """Fewest objects per feature type; fewer refuse the delivery."""
+    max: dict[str, int] = Field(default_factory=dict)
+    """Most objects per feature type; more give a warning."""
+    vanished_max: float = Field(default=0.3, ge=0, le=1)
+    """Largest share of a feature type's objects that may vanish in one delivery; more refuse it."""
+    outside_max: float = Field(default=0.05, ge=0, le=1)
+    """Largest share of objects outside the county's polygon; more refuse the delivery (axes, wrong county)."""
+    quarantined_max: float = Field(default=0.1, ge=0, le=1)
+    """Largest share of objects set aside; more refuse the delivery."""
+
+
+class Source(Declared):
+    """One county source: a WFS, a folder of deliveries."""
+
+    id: str = ""
+    """Filled in from the file name."""
+    title: Text | None = None
+    kind: str
+    """The sort of source: the name of a module in `harvesters/`."""
+    county: Annotated[str, Field(pattern=r"^\d{4}$")]
+    """TERYT code of the county whose registers it delivers."""
+    commune: Annotated[str, Field(pattern=r"^\d{6}$")] | None = None
+    """The commune of objects for which neither identifier nor location gives one."""
+    delivers: tuple[str, ...]
+    """Registers or single feature types; of these the source is the one owner in its county."""
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    """What the kind needs; checked by the kind's own model."""
+    expect: Expectations = Expectations()
+
+
+class Partner(Declared):
+    """A county or municipality that publishes here; what it leaves out it inherits from the region."""
+
+    id: str = ""
+    """Filled in from the file name."""
+    teryt: Teryt
+    title: Text
+    registers: tuple[str, ...] | None = None
+    """Registers or single feature types it publishes (default: all that its county's sources deliver)."""
+    services: tuple[Protocol, ...] | None = None
+    contact: Contact | None = None
+    licence: Licence | None = None
+
+
+class RegionFile(Declared):
+    """The contents of `region.yaml`."""
+
+    title: Text
+    abstract: Text
+    contact: Contact
+    languages: tuple[Language, ...] = ("pl", "en")
+    licence: Licence
+    services: tuple[Protocol, ...] = PROTOCOLS
+
+
+class Tenant(Declared):
+    """Whoever has endpoints: each partner, and the region. Nothing is left to inherit."""
+
+    id: str
+    title: Text
+    abstract: Text
+    teryt: str | None
+    """County (4 digits) or commune (6 digits) to which rows are filtered; None for the region."""
+    feature_types: tuple[FeatureType, ...]
+    services: tuple[Protocol, ...]
+    contact: Contact
+    licence: Licence
+    languages: tuple[Language, ...]
+    bounds: tuple[float, float, float, float]
+    """Extent of its units in EPSG:2180: min easting, min northing, max easting, max northing, in metres."""
+
+    @property
+    def filter(self) -> tuple[str, str] | None:
+        """Column and value that confine feature rows to this tenant; None for the region."""
+        if self.teryt is None:
+            return None
+        return ("county", self.teryt) if len(self.teryt) == 4 else ("commune", self.teryt)
+
+    @property
+    def register_ids(self) -> tuple[str, ...]:
+        """Its registers, in the order of their feature types."""
+        return tuple(dict.fromkeys(feature_type.register_id for feature_type in self.feature_types))
+
+    def feature_type(self, name: str) -> FeatureType | None:
+        """One of its feature types by name, or None where it does not publish such."""
+        return next((ft for ft in self.feature_types if ft.name == name), None)
+
+
+class Region(Declared):
+    """The whole node: everything the YAML of one region means."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    id: str
+    file: RegionFile
+    registers: dict[str, Register]
+    units: dict[str, Unit]
+    """Counties and communes by TERYT code."""
+    sources: dict[str, Source]
+    partners: dict[str, Partner]
+
+    @cached_property
+    def feature_types(self) -> dict[str, FeatureType]:
+        """All feature types of all registers by name."""
+        return {ft.name: ft for register in self.registers.values() for ft in register.feature_types.values()}
+
+    def expand(self, names: tuple[str, ...]) -> tuple[FeatureType, ...]:
+        """Feature types meant by names of registers or feature types; unknown names mean nothing."""
+        chosen: dict[str, FeatureType] = {}
+        for name in names:
+            if name in self.registers:
+                chosen |= self.registers[name].feature_types
+            elif name in self.feature_types:
+                chosen[name] = self.feature_types[name]
+        return tuple(ft for name, ft in self.feature_types.items() if name in chosen)
+
+    def owned_by(self, source: Source) -> tuple[FeatureType, ...]:
+        """The feature types that `source` delivers."""
+        return self.expand(source.delivers)
+
+    def delivered(self, teryt: str | None) -> tuple[FeatureType, ...]:
+        """The feature types that any source delivers for a county, a commune or (None) the region."""
+        names = {
+            ft.name
+            for source in self.sources.values()
+            if teryt is None or source.county == teryt[:4]
+            for ft in self.owned_by(source)
+        }
+        return tuple(ft for name, ft in self.feature_types.items() if name in names)
+
+    def bounds(self, teryt: str | None) -> tuple[float, float, float, float]:
+        """Extent of the units within `teryt` in EPSG:2180; all of Poland where no unit has a polygon."""
+        found = [
+            unit.geometry.bounds
+            for unit in self.units.values()
+            if unit.geometry is not None and (teryt is None or unit.teryt.startswith(teryt))
+        ] or [unit.geometry.bounds for unit in self.units.values()
+              if unit.geometry is not None and teryt is not None and teryt.startswith(unit.teryt)]
+        if not found:
+            return 144_000.0, 132_000.0, 877_000.0, 910_000.0
+        west, south, east, north = zip(*found, strict=True)
+        return min(west), min(south), max(east), max(north)
+
+    @cached_property
+    def tenants(self) -> dict[str, Tenant]:
+        """Every tenant by id: the region first, then the partners by id."""
+        whole = Partner.model_construct(
+            id=REGION_TENANT, teryt="", title=self.file.title, registers=None, services=None, contact=None, licence=None
+        )
+        return {p.id: self._tenant(p) for p in (whole, *(self.partners[name] for name in sorted(self.partners)))}
+
+    def _tenant(self, partner: Partner) -> Tenant:
+        teryt = partner.teryt or None
+        types = self.delivered(teryt)
+        if partner.registers is not None:
+            wanted = {ft.name for ft in self.expand(partner.registers)}
+            types = tuple(ft for ft in types if ft.name in wanted)
+        names = {kind: " · ".join(dict.fromkeys(self.registers[ft.register_id].title.get(kind) for ft in types))
+                 for kind in ("pl", "en")}
+        return Tenant(
+            id=partner.id,
+            title=partner.title,
+            abstract=self.file.abstract if teryt is None else Text(
+                pl=f"{partner.title.pl}: {names['pl']}", en=f"{partner.title.en}: {names['en']}"),
+            teryt=teryt,
+            feature_types=types,
+            services=partner.services or self.file.services,
+            contact=partner.contact or self.file.contact,
+            licence=partner.licence or self.file.licence,
+            languages=self.file.languages,
+            bounds=self.bounds(teryt),
+        )

@@ -1,0 +1,168 @@
+"""What a county register holds: its feature types, their attributes, its code lists.
+
+Read from `configs/registers/<register>.yaml`. The attributes named there are the allow-list: what is
+not named is never read from a delivery.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from sdi.model.text import Declared, Text
+
+NAME = re.compile(r"[a-z][a-z0-9_]{1,58}\Z")
+"""Names of registers, feature types and attributes; they are also names of schemas, tables and columns."""
+
+RESERVED = frozenset({"fid", "id", "namespace", "county", "commune", "source", "version_id", "started_at",
+                      "valid_from", "valid_to", "known_from", "known_to", "version", "content", "geom"})
+"""Columns that every feature table has; no attribute may take their names."""
+
+GeometryType = Literal["point", "line", "polygon", "any"]
+AttributeType = Literal["text", "integer", "number", "boolean", "date", "datetime"]
+
+
+class Code(Declared):
+    """One value of a code list."""
+
+    title: Text
+    aliases: tuple[str, ...] = ()
+    """Other spellings met in deliveries: words of the 2015 schemas, camelCase, full names."""
+
+
+class Attribute(Declared):
+    """One public attribute of a feature type: a column, a property, a field."""
+
+    type: AttributeType = "text"
+    title: Text
+    gml: tuple[str, ...] = ()
+    """Where GUGiK GML has it: slash-separated local names below the feature, first match wins."""
+    wfs: tuple[str, ...] = ()
+    """What county WFS services call it, compared without case and prefix, first match wins."""
+    unit: str | None = None
+    """Unit of measure as in the `uom` of the schema (ha, m2, mm, m)."""
+    code_list: str | None = None
+    """Name of a code list of the same register; aliases are mapped, unknown values become issues."""
+    pattern: str | None = None
+    """A regular expression: the value is its first group; no match gives no value."""
+    reading: Literal["value", "href", "klasouzytek"] = "value"
+    """How the GML element is read: its text, the target of its xlink:href, or EGB_Klasouzytek as text."""
+    many: bool = False
+    """The element repeats; values are joined by a comma and a space in the order of the delivery."""
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, pattern: str | None) -> str | None:
+        if pattern is not None and re.compile(pattern).groups != 1:
+            raise ValueError("the pattern must have exactly one group")
+        return pattern
+
+
+class FeatureType(Declared):
+    """One class of a register. Its name is the collection, the layer, the WFS type and the table."""
+
+    name: str = ""
+    """Filled in from the key in the YAML."""
+    register_id: str = ""
+    """Filled in: the register that holds it."""
+    title: Text
+    abstract: Text
+    gml: dict[str, dict[str, str]] = Field(default_factory=dict)
+    """GUGiK GML classes of both generations, each with the attribute values that the class itself implies."""
+    wfs: tuple[str, ...] = ()
+    """Type names (local part) under which county WFS services deliver it."""
+    geometry: GeometryType
+    geometries: dict[str, GeometryType] = Field(default_factory=dict)
+    """Further geometry properties kept beside `geom`; key = column, e.g. polilinia_kierunkowa."""
+    geometry_gml: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """GML property local names per geometry column; `geom` defaults to `geometria`."""
+    label: str | None = None
+    """The attribute that names an object on a map and in lists."""
+    key: str | None = None
+    """The attribute that identifies an object where a source gives no IIP identifier (county WFS)."""
+    commune_from: str | None = None
+    """The attribute whose first six digits are the TERYT code of the commune; without it, location decides."""
+    inspire_theme: str | None = None
+    """INSPIRE theme code (CP, BU, AD, AU, US, TN, HY, LU, LC …)."""
+    attributes: dict[str, Attribute]
+
+    @property
+    def table(self) -> tuple[str, str]:
+        """Schema and name of the table of current objects; closed versions lie in `<name>_history`."""
+        return self.register_id, self.name
+
+    @property
+    def geometry_columns(self) -> dict[str, GeometryType]:
+        """All geometry columns, `geom` first."""
+        return {"geom": self.geometry, **self.geometries}
+
+    @model_validator(mode="after")
+    def _names_resolve(self) -> FeatureType:
+        for name in (*self.attributes, *self.geometries):
+            if not NAME.match(name) or name in RESERVED:
+                raise ValueError(f"{name!r} cannot be the name of a column")
+        for role in ("label", "key", "commune_from"):
+            name = getattr(self, role)
+            if name is not None and name not in self.attributes:
+                raise ValueError(f"{role}: {name!r} is not an attribute of this feature type")
+        for class_name, implied in self.gml.items():
+            for name in implied:
+                if name not in self.attributes:
+                    raise ValueError(f"gml.{class_name}: {name!r} is not an attribute of this feature type")
+        for name in self.geometry_gml:
+            if name not in self.geometry_columns:
+                raise ValueError(f"geometry_gml: {name!r} is not a geometry of this feature type")
+        return self
+
+
+class Register(Declared):
+    """One county register: EGiB, GESUT or BDOT500."""
+
+    id: str = ""
+    """Filled in from the file name; also the database schema."""
+    title: Text
+    abstract: Text
+    legal_basis: Text
+    """The regulation that defines the register, with its number in the journal of laws."""
+    namespaces: tuple[str, ...]
+    """XML namespaces of both generations of the exchange schema."""
+    inspire_theme: str
+    """INSPIRE theme code of the register as a data set."""
+    topic_category: str
+    """ISO 19115 MD_TopicCategoryCode."""
+    keywords: tuple[Text, ...] = ()
+    code_lists: dict[str, dict[str, Code]] = Field(default_factory=dict)
+    not_read: dict[str, Literal["personal", "presentation", "administrative", "abstract"]] = Field(default_factory=dict)
+    """GML classes that are known and left out, each with the reason; any other unknown class is an issue."""
+    not_read_attributes: dict[str, Literal["personal", "reference", "administrative"]] = Field(default_factory=dict)
+    """Properties (local names, any class) known and left out; any other unknown property is an issue."""
+    feature_types: dict[str, FeatureType]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_names(cls, data: object) -> object:
+        if isinstance(data, dict) and isinstance(data.get("feature_types"), dict):
+            types = {
+                name: {**body, "name": name, "register_id": data.get("id", "")} if isinstance(body, dict) else body
+                for name, body in data["feature_types"].items()
+            }
+            return {**data, "feature_types": types}
+        return data
+
+    @model_validator(mode="after")
+    def _codes_resolve(self) -> Register:
+        for feature_type in self.feature_types.values():
+            if not NAME.match(feature_type.name):
+                raise ValueError(f"{feature_type.name!r} cannot be the name of a feature type")
+            for name, attribute in feature_type.attributes.items():
+                if attribute.code_list is not None and attribute.code_list not in self.code_lists:
+                    raise ValueError(f"{feature_type.name}.{name}: no code list {attribute.code_list!r}")
+        return self
+
+    @cached_property
+    def by_class(self) -> dict[str, FeatureType]:
+        """Feature types by the local name of their GML classes."""
+        return {cls: feature_type for feature_type in self.feature_types.values() for cls in feature_type.gml}

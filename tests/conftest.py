@@ -1,0 +1,85 @@
+"""Fixtures that every test may use: a real PostGIS, the declared registers, the samples of ../shared."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from sdi.db.cluster import node_database
+from sdi.db.database import Database
+from sdi.db.migrate import migrate
+from sdi.model import yaml
+from sdi.model.register import Register
+from sdi.settings import Settings
+
+HOME = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def registers() -> dict[str, Register]:
+    """The registers as the project declares them."""
+    paths = sorted((HOME / "configs" / "registers").glob("*.yaml"))
+    return {path.stem: Register.model_validate({**yaml.read(path).data, "id": path.stem}) for path in paths}
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of a node of its own: its `var` is a temporary folder."""
+    return replace(Settings.from_environment(home=HOME), var=tmp_path_factory.mktemp("var"))
+
+
+@pytest.fixture(scope="session")
+def server(settings: Settings) -> Iterator[Database]:
+    """A running PostGIS: SDI_DATABASE_URL, or a private cluster of this test session."""
+    with node_database(settings) as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def template(server: Database, registers: dict[str, Register]) -> Iterator[tuple[Database, str]]:
+    """A migrated database to copy from."""
+    with new_database(server) as database:
+        migrate(database, registers.values())
+        yield server, psycopg.conninfo.conninfo_to_dict(database.url)["dbname"]  # type: ignore[misc]
+
+
+@pytest.fixture
+def database(template: tuple[Database, str]) -> Iterator[Database]:
+    """An empty, migrated database of the test's own."""
+    with new_database(*template) as database:
+        yield database
+
+
+class new_database:
+    """A database that exists inside the `with`."""
+
+    def __init__(self, server: Database, template: str = "template1") -> None:
+        self.server, self.template, self.name = server, template, f"sdi_test_{uuid4().hex[:12]}"
+
+    def __enter__(self) -> Database:
+        self._execute("create database {} template {}", self.name, self.template)
+        return Database(make_conninfo(self.server.url, dbname=self.name))
+
+    def __exit__(self, *_: object) -> None:
+        self._execute("drop database {} with (force)", self.name)
+
+    def _execute(self, statement: str, *names: str) -> None:
+        with psycopg.connect(self.server.conninfo("owner"), autocommit=True) as connection:
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of samples and schemas; the test is skipped where it is absent."""
+    folder = Path(os.environ.get("SDI_SHARED", HOME.parent / "shared"))
+    if not folder.is_dir() or os.environ.get("CI"):
+        pytest.skip("no ../shared here")
+    return folder
