@@ -1,0 +1,99 @@
+"""The FastCGI client and the pool, with real mapserv processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+from sdi.errors import SettingsError
+from sdi.services.ows import fastcgi
+from sdi.services.ows.workers import MapservPool, write_config
+
+MAP = """MAP NAME "one" EXTENT 0 0 1 1 SIZE 10 10 PROJECTION "init=epsg:2180" END
+  WEB METADATA "ows_enable_request" "*" "wms_title" "Zażółć" "wms_srs" "EPSG:2180" "wms_onlineresource" "http://a/" END
+  END END"""
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> Iterator[MapservPool]:
+    maps = tmp_path / "build+(1) x"
+    (maps / "kowal").mkdir(parents=True)
+    (maps / "kowal" / "map.map").write_text(MAP, encoding="utf-8")
+    (tmp_path / "outside.map").write_text(MAP, encoding="utf-8")
+    config = write_config(tmp_path / "mapserver.conf", maps)
+    with MapservPool(tmp_path / "sock", 2, config, tmp_path / "log") as pool:
+        until(lambda: len(pool.pids) == 2)
+        yield pool
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "waited 20 s"
+        time.sleep(0.02)
+
+
+def capabilities(pool: MapservPool, mapfile: Path) -> bytes:
+    async def get() -> bytes:
+        query = urlencode({"map": mapfile, "SERVICE": "WMS", "REQUEST": "GetCapabilities"})
+        answer = await fastcgi.request(pool.socket, fastcgi.environment("GET", query), b"", 20)
+        return b"".join([piece async for piece in answer.body])
+
+    return asyncio.run(get())
+
+
+def test_only_maps_of_the_folder_open(pool: MapservPool, tmp_path: Path) -> None:
+    inside = tmp_path / "build+(1) x" / "kowal" / "map.map"
+    assert "Zażółć".encode() in capabilities(pool, inside)
+    for other in (tmp_path / "outside.map", Path("/etc/passwd"), inside.parent / ".." / ".." / "outside.map"):
+        assert b"Web application error" in capabilities(pool, other)
+
+
+def test_a_killed_worker_is_replaced(pool: MapservPool, tmp_path: Path) -> None:
+    before = set(pool.pids)
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    assert b"WMS_Capabilities" in capabilities(pool, tmp_path / "build+(1) x" / "kowal" / "map.map")
+    until(lambda: len(pool.pids) == 2)
+    assert not before & set(pool.pids)
+
+
+def test_stop_leaves_nothing(pool: MapservPool) -> None:
+    pids = pool.pids
+    pool.__exit__(None, None, None)
+    assert not pool.socket.exists()
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+def test_workers_die_with_their_parent(tmp_path: Path) -> None:
+    code = (
+        "import os, sys, time; from pathlib import Path; from sdi.services.ows.workers import *\n"
+        "t = Path(sys.argv[1]); p = MapservPool(t / 's', 2, write_config(t / 'c', t), t / 'l').__enter__()\n"
+        "while len(p.pids) < 2: time.sleep(0.02)\n"
+        "print(*p.pids, flush=True); os.kill(os.getpid(), 9)"
+    )
+    run = subprocess.run([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE, text=True, check=False)
+    pids = run.stdout.split()
+    assert run.returncode == -9 and len(pids) == 2
+
+    def gone(pid: str) -> bool:
+        status = Path(f"/proc/{pid}/stat")
+        return not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z"
+
+    until(lambda: all(map(gone, pids)))
+
+
+def test_a_folder_that_mapserver_cannot_open_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="MapServer cannot open maps"):
+        write_config(tmp_path / "c", tmp_path / 'a"b')
+    with pytest.raises(SettingsError, match="unix socket may be"):
+        MapservPool(tmp_path / ("x" * 120), 1, tmp_path / "c", tmp_path / "l").__enter__()
