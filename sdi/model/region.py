@@ -6,7 +6,8 @@ import re
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+import shapely
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainSerializer
 from shapely.geometry.base import BaseGeometry
 
 from sdi.model.register import FeatureType, Register
@@ -48,6 +49,14 @@ class Licence(Declared):
     url: str
 
 
+Geometry = Annotated[
+    BaseGeometry,
+    BeforeValidator(lambda value: shapely.from_wkt(value) if isinstance(value, str) else value),
+    PlainSerializer(lambda value: shapely.to_wkt(value, rounding_precision=3), return_type=str),
+]
+"""A shapely geometry in EPSG:2180, x = easting; WKT where a model is written down."""
+
+
 class Unit(Declared):
     """A county (4 digits) or a commune (6 digits) of the region's administrative division."""
 
@@ -55,7 +64,7 @@ class Unit(Declared):
 
     teryt: Teryt
     name: str
-    geometry: BaseGeometry | None = None
+    geometry: Geometry | None = None
     """Its polygon in EPSG:2180, x = easting; None where the region has not given one."""
 
 

@@ -1,0 +1,20 @@
+"""The reading half: one folder per standard, each with a `Service` (see `sdi.services.contract`)."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from sdi.services.contract import Engines, Service
+
+_CLASSES = {
+    "ogcapi": ("sdi.services.ogcapi.app", "OgcApi"),
+    "wms": ("sdi.services.ows.app", "Wms"),
+    "wfs": ("sdi.services.ows.app", "Wfs"),
+    "csw": ("sdi.services.csw.app", "Csw"),
+}
+"""Protocol → module and class. A new standard is a folder and a line here."""
+
+
+def services(engines: Engines) -> dict[str, Service]:
+    """Every service by protocol, built on the engines of this process."""
+    return {protocol: getattr(import_module(module), name)(engines) for protocol, (module, name) in _CLASSES.items()}

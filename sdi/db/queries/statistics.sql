@@ -16,3 +16,7 @@ join sdi.version v on v.version = c.version
 -- name: last_version
 -- The newest version of the node, 0 before the first harvest.
 select coalesce(max(version), 0) from sdi.version
+
+-- name: health
+-- The newest version, when it was committed, and how many sources have ever committed.
+select coalesce(max(version), 0), max(committed_at), count(distinct source) from sdi.version

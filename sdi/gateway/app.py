@@ -1,0 +1,127 @@
+"""The ASGI app: from an address to the service or page of a tenant."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from sdi.db.database import Database
+from sdi.gateway.health import health
+from sdi.gateway.limits import Limits
+from sdi.gateway.pages import Pages
+from sdi.gateway.problems import Problem, on_failure, on_problem
+from sdi.gateway.publications import Build, Publications
+from sdi.model.text import Text
+from sdi.services import services
+from sdi.services.contract import Engines, Published
+from sdi.settings import Settings
+
+POOL_SIZE = 8
+"""Connections of one web worker: as many requests may wait for PostgreSQL at once."""
+
+
+class Gateway:
+    """Routes `/`, `/{tenant}/` and `/{tenant}/{protocol}/…` over the current publication."""
+
+    def __init__(self, engines: Engines, publications: Publications) -> None:
+        self.engines = engines
+        self.publications = publications
+        self.services = services(engines)
+        self.pages = Pages(engines)
+
+    def app(self) -> Starlette:
+        """The Starlette application."""
+        every = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+        return Starlette(
+            routes=[
+                Route("/", self.region_page, methods=["GET"]),
+                Route("/health", self.health, methods=["GET"]),
+                Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
+                Route("/{tenant}", self.to_landing, methods=["GET"]),
+                Route("/{tenant}/", self.tenant_page, methods=["GET"]),
+                Route("/{tenant}/{protocol}", self.service, methods=every),
+                Route("/{tenant}/{protocol}/{path:path}", self.service, methods=every),
+            ],
+            middleware=[Middleware(Limits), Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)],
+            exception_handlers={HTTPException: on_problem, Exception: on_failure},
+            lifespan=self.lifespan,
+        )
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        """Open the pool while the app runs."""
+        self.engines.pool.open()
+        try:
+            yield
+        finally:
+            self.engines.pool.close()
+
+    async def health(self, request: Request) -> Response:
+        """/health."""
+        return await health(self.engines, self.publications)
+
+    async def region_page(self, request: Request) -> Response:
+        """The region with its partners."""
+        return await self.pages.region(request, await self._build())
+
+    async def tenant_page(self, request: Request) -> Response:
+        """A tenant's landing page."""
+        return await self.pages.tenant(request, await self._published(request))
+
+    async def to_landing(self, request: Request) -> Response:
+        """`/{tenant}` without its slash."""
+        published = await self._published(request)
+        return RedirectResponse(published.addresses.landing, 308)
+
+    async def service(self, request: Request) -> Response:
+        """Hand a request over to a service of the tenant."""
+        published = await self._published(request)
+        protocol = request.path_params["protocol"]
+        if protocol not in published.tenant.services or protocol not in self.services:
+            known = ", ".join(published.tenant.services)
+            raise Problem(404, Text(pl=f"Brak usługi „{protocol}”; są: {known}",
+                                    en=f"No service {protocol!r} here; there are: {known}"))
+        return await self.services[protocol].answer(request, published, request.path_params.get("path", ""))
+
+    async def _build(self) -> Build:
+        build = await asyncio.to_thread(self.publications.current)
+        if build is None:
+            raise Problem(503, Text(pl="Nic jeszcze nie opublikowano", en="Nothing is published yet"))
+        return build
+
+    async def _published(self, request: Request) -> Published:
+        name = request.path_params["tenant"]
+        published = (await self._build()).tenants.get(name)
+        if published is None:
+            raise Problem(404, Text(pl=f"Nie ma tu partnera „{name}”", en=f"There is no partner {name!r} here"))
+        return published
+
+
+def create() -> Starlette:
+    """What each uvicorn worker calls; `sdi serve` has put the engines into the environment."""
+    _die_with_parent()
+    settings = Settings.from_environment()
+    database = Database(os.environ["SDI_DATABASE_URL"])
+    engines = Engines(database.pool("serve", POOL_SIZE), Path(os.environ["SDI_MAPSERV_SOCKET"]), settings.home)
+    return Gateway(engines, Publications(settings.var / "build")).app()
+
+
+def _die_with_parent() -> None:
+    """Have the kernel end this worker when `sdi serve` dies, however it dies (prctl(2), PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGTERM)
+    if os.getppid() != int(os.environ["SDI_SUPERVISOR"]):
+        os.kill(os.getpid(), signal.SIGTERM)

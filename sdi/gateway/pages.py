@@ -1,0 +1,147 @@
+"""Landing pages of the region and its tenants, in Polish and English, from the declaration and the commits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import jinja2
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from sdi.gateway.problems import language_of
+from sdi.gateway.publications import Build
+from sdi.model.identity import dataset_record_id
+from sdi.model.region import REGION_TENANT, Tenant
+from sdi.model.text import Text
+from sdi.services.contract import Engines, Published
+from sdi.store.statistics import Statistics, tenant_statistics
+
+WARSAW = ZoneInfo("Europe/Warsaw")
+
+SERVICE_TITLES: Mapping[str, Text] = {
+    "ogcapi": Text(pl="OGC API – Obiekty", en="OGC API – Features"),
+    "wms": Text(pl="Przeglądanie (WMS)", en="View (WMS)"),
+    "wfs": Text(pl="Pobieranie (WFS)", en="Download (WFS)"),
+    "csw": Text(pl="Wyszukiwanie (CSW)", en="Discovery (CSW)"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A feature type in the table of a landing page."""
+
+    name: str
+    title: str
+    objects: int
+    newest: datetime | None
+    committed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterTable:
+    """A register of the tenant: its title, its record in the catalogue, its feature types."""
+
+    title: str
+    legal_basis: str
+    record: str | None
+    rows: list[Row]
+
+
+class Pages:
+    """Renders pages; one Jinja environment per process."""
+
+    def __init__(self, engines: Engines) -> None:
+        self.engines = engines
+        self.templates = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self.templates.filters["day"] = _day
+        self.templates.filters["number"] = lambda n: f"{n:,}".replace(",", "\N{NO-BREAK SPACE}")
+
+    async def region(self, request: Request, build: Build) -> Response:
+        """`/`: the region with its partners."""
+        language = language_of(request)
+        whole = build.tenants.get(REGION_TENANT)
+        statistics = await run_in_threadpool(self._statistics, whole.tenant) if whole else {}
+        partners = [
+            (p, build.region.units[p.tenant.teryt].name if p.tenant.teryt in build.region.units else "")
+            for name, p in build.tenants.items() if name != REGION_TENANT
+        ]
+        partners.sort(key=lambda pair: (pair[0].tenant.teryt or "", pair[0].tenant.id))
+        return self._render(
+            "region.html", request, language, region=build.region, whole=whole, partners=partners,
+            objects=sum(s.objects for s in statistics.values()),
+            updated=max((s.committed_at for s in statistics.values()), default=None),
+        )
+
+    async def tenant(self, request: Request, published: Published) -> Response:
+        """`/{tenant}/`: every address to copy, counts and dates of the data."""
+        language = language_of(request)
+        tenant = published.tenant
+        statistics = await run_in_threadpool(self._statistics, tenant)
+        return self._render(
+            "tenant.html", request, language, region=published.region, tenant=tenant, addresses=published.addresses,
+            services=[(protocol, SERVICE_TITLES[protocol].get(language)) for protocol in tenant.services],
+            tables=_tables(published, statistics, language),
+            picture=_picture(published, statistics, language),
+        )
+
+    def _statistics(self, tenant: Tenant) -> dict[str, Statistics]:
+        with self.engines.pool.connection() as connection:
+            return tenant_statistics(connection, tenant)
+
+    def _render(self, name: str, request: Request, language: str, **values: Any) -> Response:
+        html = self.templates.get_template(name).render(
+            language=language, other="en" if language == "pl" else "pl",
+            say=lambda pl, en: en if language == "en" else pl, **values,
+        )
+        return HTMLResponse(html, headers={
+            "content-language": language, "vary": "Accept-Language", "cache-control": "max-age=60"})
+
+
+def _tables(published: Published, statistics: Mapping[str, Statistics], language: str) -> list[RegisterTable]:
+    tenant, tables = published.tenant, []
+    for register_id in tenant.register_ids:
+        register = published.region.registers[register_id]
+        rows = [
+            Row(ft.name, ft.title.get(language), s.objects if s else 0, s.newest if s else None,
+                s.committed_at if s else None)
+            for ft in tenant.feature_types if ft.register_id == register_id
+            for s in [statistics.get(ft.name)]
+        ]
+        record = published.addresses.record(dataset_record_id(published.public_url, tenant.id, register_id))
+        has_record = "csw" in tenant.services and any(row.committed_at for row in rows)
+        tables.append(RegisterTable(
+            register.title.get(language), register.legal_basis.get(language), record if has_record else None, rows))
+    return tables
+
+
+def _picture(published: Published, statistics: Mapping[str, Statistics], language: str) -> str | None:
+    """A GetMap of the middle of the tenant's parcels at about 1:4,000, or None where it has no map or no data."""
+    tenant = published.tenant
+    extents = [s.extent for name, s in statistics.items() if s.extent and name == "dzialki"] or [
+        s.extent for s in statistics.values() if s.extent]
+    if "wms" not in tenant.services or not extents:
+        return None
+    west, south, east, north = extents[0]
+    x, y = (west + east) / 2, (south + north) / 2
+    layers = ",".join(reversed([ft.name for ft in tenant.feature_types if ft.name in statistics]))
+    return (
+        f"{published.addresses.service('wms')}?service=WMS&version=1.3.0&request=GetMap&layers={layers}&styles="
+        f"&crs=EPSG:2180&bbox={y - 165:.0f},{x - 440:.0f},{y + 165:.0f},{x + 440:.0f}&width=880&height=330"
+        f"&format=image/png&language={'eng' if language == 'en' else 'pol'}"
+    )
+
+
+def _day(moment: datetime | None) -> str:
+    return moment.astimezone(WARSAW).strftime("%Y-%m-%d %H:%M") if moment else "—"

@@ -1,0 +1,64 @@
+"""Errors of the gateway itself, as problem+json (RFC 9457) or as a page, in the language asked for."""
+
+from __future__ import annotations
+
+import logging
+from uuid import uuid4
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from sdi.model.text import Text
+
+log = logging.getLogger("sdi.gateway")
+
+
+class Problem(HTTPException):
+    """An answer that says what is wrong, in both languages."""
+
+    def __init__(self, status: int, text: Text) -> None:
+        self.text = text
+        super().__init__(status, text.en)
+
+
+def language_of(request: Request, languages: tuple[str, ...] = ("pl", "en")) -> str:
+    """The language to answer in: `lang=`, else the first known of Accept-Language (RFC 9110 §12.5.4), else Polish."""
+    asked = request.query_params.get("lang", "")[:2]
+    if asked in languages:
+        return asked
+    ranked: list[tuple[float, str]] = []
+    for part in request.headers.get("accept-language", "").split(","):
+        name, _, quality = part.strip().partition(";q=")
+        try:
+            ranked.append((-float(quality or 1), name[:2].lower()))
+        except ValueError:
+            continue
+    return next((name for _, name in sorted(ranked, key=lambda r: r[0]) if name in languages), languages[0])
+
+
+async def on_problem(request: Request, error: Exception) -> Response:
+    """Answer an HTTPException."""
+    assert isinstance(error, HTTPException)
+    detail = error.text.get(language_of(request)) if isinstance(error, Problem) else error.detail
+    return JSONResponse(
+        {"type": "about:blank", "title": detail, "status": error.status_code, "instance": request.url.path},
+        error.status_code,
+        headers=dict(error.headers or {}),
+        media_type="application/problem+json",
+    )
+
+
+async def on_failure(request: Request, error: Exception) -> Response:
+    """Answer anything unforeseen: the log has the traceback, the user a number to quote."""
+    number = uuid4().hex[:12]
+    log.error("failure %s: %s %s", number, request.method, request.url, exc_info=error)
+    text = Text(
+        pl=f"Błąd wewnętrzny usługi; zgłaszając go, podaj numer {number}",
+        en=f"Internal error of the service; quote number {number} when you report it",
+    )
+    return JSONResponse(
+        {"type": "about:blank", "title": text.get(language_of(request)), "status": 500, "instance": request.url.path},
+        500,
+        media_type="application/problem+json",
+    )

@@ -1,0 +1,192 @@
+"""Compile every tenant's services, try them, and only then swap them in.
+
+compile → write `var/build/<digest>/` → probe each changed tenant with the real engines → refresh records → swap.
+A tenant that cannot be compiled or does not answer is left out and named; the others are published all the same.
+A partner whose file is broken keeps what it published last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from sdi.db.database import Database
+from sdi.errors import PublicationError
+from sdi.gateway.app import Gateway
+from sdi.gateway.engines import mapserv_pool
+from sdi.gateway.publications import ADDRESS_FILE, REGION_FILE, Build, OneBuild, read_build
+from sdi.model.load import Loaded
+from sdi.model.region import Region
+from sdi.records.refresh import refresh
+from sdi.services import services
+from sdi.services.contract import Engines, Publication, Service
+from sdi.settings import Settings
+
+KEEP = 3
+"""Builds kept on disk: the current one and those that a slow worker may still read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a publication did."""
+
+    tenants: list[str]
+    changed: bool
+    """False: exactly this was already published."""
+    records: int
+    """Metadata records that changed."""
+    failed: dict[str, str]
+    """Tenants that are not published as declared, each with the reason."""
+
+
+def publish(loaded: Loaded, database: Database, settings: Settings) -> Outcome:
+    """Publish the region as declared. Raises PublicationError where not one tenant could be published."""
+    builds = settings.var / "build"
+    previous = _previous(builds)
+    region = _with_carried_partners(loaded.region, previous, settings.region_folder)
+    failed = {name: "its file has mistakes (see sdi check); published as before"
+              for name in region.partners.keys() - loaded.region.partners.keys()}
+    publication = Publication(region, settings.public_url, database.conninfo("serve"), settings.home)
+    with mapserv_pool(settings, workers=2) as socket:
+        engines = Engines(database.pool("serve", 4), socket, settings.home)
+        draft = _write(builds, publication, _compile(publication, services(engines), failed))
+        with engines.pool:
+            silent = asyncio.run(_probe(engines, read_build(draft), previous))
+    failed |= {name: reason + _replace(draft / name, previous, name) for name, reason in silent.items()}
+    tenants = sorted(path.name for path in draft.iterdir() if path.is_dir())
+    if not tenants:
+        shutil.rmtree(draft)
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
+        raise PublicationError(f"not one tenant could be published: {reasons}")
+    with database.connect("harvest") as connection:
+        records = refresh(connection, region, settings.public_url, settings.home)
+    return Outcome(tenants, _swap(builds, draft), records, failed)
+
+
+def _previous(builds: Path) -> Build | None:
+    try:
+        return read_build(builds / os.readlink(builds / "current"))
+    except (OSError, ValueError):
+        return None
+
+
+def _with_carried_partners(region: Region, previous: Build | None, folder: Path) -> Region:
+    """The region, and partners published before whose file is still there but cannot be used now."""
+    if previous is None:
+        return region
+    carried = {
+        name: partner
+        for name, partner in previous.region.partners.items()
+        if name not in region.partners and (folder / "partners" / f"{name}.yaml").exists()
+        and partner.teryt in region.units and region.delivered(partner.teryt)
+    }
+    return region.model_copy(update={"partners": {**region.partners, **carried}}) if carried else region
+
+
+def _compile(
+    publication: Publication, by_protocol: Mapping[str, Service], failed: dict[str, str]
+) -> dict[str, dict[str, str]]:
+    """Texts of all files by tenant and path; tenants that do not compile go to `failed`."""
+    compiled: dict[str, dict[str, str]] = {}
+    for name, tenant in publication.region.tenants.items():
+        try:
+            compiled[name] = {
+                f"{protocol}/{file}": text
+                for protocol in tenant.services
+                for file, text in by_protocol[protocol].compile(publication, tenant).items()
+            }
+        except Exception as error:
+            failed[name] = f"cannot be compiled: {type(error).__name__}: {error}"
+    return compiled
+
+
+def _write(builds: Path, publication: Publication, compiled: Mapping[str, Mapping[str, str]]) -> Path:
+    """Write a draft of the build; returns its folder."""
+    draft = builds / f".draft-{os.getpid()}"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    for tenant, files in compiled.items():
+        for path, text in files.items():
+            target = draft / tenant / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
+    (draft / REGION_FILE).write_text(publication.region.model_dump_json(), encoding="utf-8")
+    (draft / ADDRESS_FILE).write_text(publication.public_url, encoding="utf-8")
+    return draft
+
+
+async def _probe(engines: Engines, build: Build, previous: Build | None) -> dict[str, str]:
+    """Ask each service of each changed tenant for its capabilities, through the gateway as a user would.
+
+    Returns what is wrong by tenant.
+    """
+    silent: dict[str, str] = {}
+    transport = httpx.ASGITransport(app=Gateway(engines, OneBuild(build)).app(), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://probe", timeout=60) as client:
+        for name, published in build.tenants.items():
+            if previous is not None and name in previous.tenants and _same(
+                    published.folder, previous.tenants[name].folder):
+                continue
+            for protocol in published.tenant.services:
+                address = published.addresses.capabilities(protocol).removeprefix(published.public_url)
+                answer = await client.get(address)
+                if answer.status_code != 200 or b"ExceptionReport" in answer.content[:1000]:
+                    text = " ".join(answer.text[:300].split())
+                    silent[name] = f"{protocol} does not answer: {answer.status_code} {text}"
+                    break
+    return silent
+
+
+def _replace(folder: Path, previous: Build | None, name: str) -> str:
+    """Put what a tenant published last in place of what does not answer; says which."""
+    shutil.rmtree(folder)
+    if previous is None or name not in previous.tenants:
+        return "; not published"
+    shutil.copytree(previous.tenants[name].folder, folder)
+    return "; published as before"
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    """Contents by relative path."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def _same(new: Path, old: Path) -> bool:
+    """Whether two folders hold the same files."""
+    return _files(new) == _files(old)
+
+
+def _swap(builds: Path, draft: Path) -> bool:
+    """Name the draft by its digest and point `current` to it in one rename. False: it was current already."""
+    digest = hashlib.sha256(repr(_files(draft)).encode()).hexdigest()[:16]
+    link, folder = builds / "current", builds / digest
+    if folder.is_dir():
+        shutil.rmtree(draft)
+    else:
+        draft.rename(folder)
+    if link.is_symlink() and os.readlink(link) == digest:
+        return False
+    next_link = builds / f".current-{os.getpid()}"
+    next_link.unlink(missing_ok=True)
+    next_link.symlink_to(digest)
+    next_link.rename(link)
+    os.utime(folder)
+    old = sorted((p for p in builds.iterdir() if p.is_dir() and not p.is_symlink()), key=lambda p: p.stat().st_mtime)
+    for unused in old[:-KEEP]:
+        shutil.rmtree(unused, ignore_errors=True)
+    return True
+
+
+def summary(outcome: Outcome) -> str:
+    """What happened, for the operator."""
+    lines = [f"{len(outcome.tenants)} tenants published" + ("" if outcome.changed else ", as before")
+             + f"; {outcome.records} metadata records changed"]
+    lines += [f"  {name}: {reason}" for name, reason in sorted(outcome.failed.items())]
+    return "\n".join(lines)
