@@ -22,7 +22,6 @@ import pyproj
 import shapely
 from pydantic import ValidationError
 from shapely.geometry import shape
-from shapely.ops import transform
 
 from sdi.errors import ConfigurationError
 from sdi.model import yaml
@@ -151,7 +150,7 @@ class _Loader:
         for number, feature in enumerate(features, 1):
             try:
                 properties, geometry = feature["properties"], feature.get("geometry")
-                polygon = transform(to_2180, shape(geometry)) if geometry else None
+                polygon = shapely.transform(shape(geometry), to_2180, interleaved=False) if geometry else None
                 unit = Unit(teryt=str(properties["teryt"]), name=properties["name"], geometry=polygon)
                 if polygon is not None and not polygon.is_valid:
                     raise ValueError(shapely.is_valid_reason(polygon))
