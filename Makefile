@@ -1,0 +1,36 @@
+# Everything a newcomer needs; `make` lists it.
+PY := .venv/bin/python
+
+.PHONY: help setup demo test lint types bench clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+
+setup: packages .venv/ready  ## system packages and the Python environment; does nothing where both are there
+
+.PHONY: packages
+packages:
+	@setup/packages
+
+.venv/ready: requirements.txt requirements-dev.txt pyproject.toml | packages
+	@setup/environment requirements.txt requirements-dev.txt
+	@touch $@
+
+demo: setup  ## a region with synthetic registers: harvested, published, served
+	@.venv/bin/sdi demo
+
+test: setup  ## all tests, on a real PostGIS and real engines
+	@$(PY) -m pytest
+
+lint: setup  ## ruff
+	@$(PY) -m ruff check sdi harvesters tests
+
+types: setup  ## mypy, strict
+	@$(PY) -m mypy
+
+bench: setup  ## measure; prints a table, writes var/bench/latest.json
+	@$(PY) -m tests.bench
+
+clean:  ## remove the environment and caches; the data in var/ stays
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find sdi harvesters tests -name __pycache__ -prune -exec rm -rf {} +
