@@ -7,6 +7,7 @@ not named is never read from a delivery.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cached_property
 from typing import Literal
 
@@ -118,6 +119,20 @@ class FeatureType(Declared):
         return self
 
 
+class Division(Declared):
+    """An older GML class whose objects belong to several feature types, as the value of one property decides.
+
+    Each of these feature types names the class under its own `gml`.
+    """
+
+    by: str
+    """Local name of the deciding property."""
+    into: dict[str, str]
+    """Feature type by value of that property."""
+    otherwise: str
+    """Feature type of any other value, and of objects without the property."""
+
+
 class Register(Declared):
     """One county register: EGiB, GESUT or BDOT500."""
 
@@ -135,10 +150,22 @@ class Register(Declared):
     """ISO 19115 MD_TopicCategoryCode."""
     keywords: tuple[Text, ...] = ()
     code_lists: dict[str, dict[str, Code]] = Field(default_factory=dict)
-    not_read: dict[str, Literal["personal", "presentation", "administrative", "abstract"]] = Field(default_factory=dict)
-    """GML classes that are known and left out, each with the reason; any other unknown class is an issue."""
-    not_read_attributes: dict[str, Literal["personal", "reference", "administrative"]] = Field(default_factory=dict)
-    """Properties (local names, any class) known and left out; any other unknown property is an issue."""
+    divided: dict[str, Division] = Field(default_factory=dict)
+    """GML classes that stand under `gml` of more than one feature type, and what decides between them."""
+    not_read: dict[str, Literal["personal", "presentation", "administrative", "abstract", "withdrawn"]] = Field(
+        default_factory=dict
+    )
+    """GML classes that are known and left out, each with the reason; any other unknown class is an issue.
+
+    `withdrawn`: of the 2015 schema, with no place in the one in force.
+    """
+    not_read_attributes: dict[str, Literal["personal", "reference", "administrative", "withdrawn"]] = Field(
+        default_factory=dict
+    )
+    """Properties (local names, any class) known and left out; any other unknown property is an issue.
+
+    A feature type that names the property itself reads it all the same.
+    """
     feature_types: dict[str, FeatureType]
 
     @model_validator(mode="before")
@@ -162,7 +189,36 @@ class Register(Declared):
                     raise ValueError(f"{feature_type.name}.{name}: no code list {attribute.code_list!r}")
         return self
 
+    @model_validator(mode="after")
+    def _classes_are_clear(self) -> Register:
+        homes: dict[str, list[str]] = {}
+        for feature_type in self.feature_types.values():
+            for class_name in feature_type.gml:
+                homes.setdefault(class_name, []).append(feature_type.name)
+        for class_name, names in homes.items():
+            if class_name in self.not_read:
+                raise ValueError(f"{class_name} is both read ({', '.join(names)}) and not_read")
+            if len(names) > 1 and class_name not in self.divided:
+                raise ValueError(f"{class_name} stands under {' and '.join(names)}: say under `divided` what decides")
+        for class_name, division in self.divided.items():
+            targets = {*division.into.values(), division.otherwise}
+            if targets != set(homes.get(class_name, ())):
+                raise ValueError(f"divided.{class_name}: {sorted(targets)} do not name the class, or others do")
+        return self
+
     @cached_property
     def by_class(self) -> dict[str, FeatureType]:
-        """Feature types by the local name of their GML classes."""
-        return {cls: feature_type for feature_type in self.feature_types.values() for cls in feature_type.gml}
+        """Feature types by the local name of their GML classes; of a divided class the one for any other value."""
+        return {cls: ft for ft in self.feature_types.values() for cls in ft.gml} | {
+            cls: self.feature_types[division.otherwise] for cls, division in self.divided.items()
+        }
+
+    def feature_type_of(self, class_name: str, value: Callable[[str], str | None]) -> FeatureType | None:
+        """The feature type of an object; None where the class is not read.
+
+        `value` gives the text of a property of the object by its local name, or None.
+        """
+        division = self.divided.get(class_name)
+        if division is None:
+            return self.by_class.get(class_name)
+        return self.feature_types[division.into.get(value(division.by) or "", division.otherwise)]

@@ -1,4 +1,7 @@
-"""YAML with line numbers, by the YAML 1.2 core schema: `0415` and `no` are text, not 269 and False."""
+"""YAML with line numbers, by the YAML 1.2 core schema: `0415` and `no` are text, not 269 and False.
+
+Beside the core schema it knows `<<`, which takes over the fields of an anchored mapping.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,13 @@ Where = tuple[str | int, ...]
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader with the scalar types of YAML 1.2's core schema only."""
+    """SafeLoader with the scalar types of YAML 1.2's core schema and the merge key only."""
 
     yaml_implicit_resolvers: dict[str, list[Any]] = {}  # noqa: RUF012
 
 
 for tag, pattern, first in (
+    ("merge", r"<<", ["<"]),
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
     ("null", r"null|Null|NULL|~|", ["n", "N", "~", ""]),
     ("int", r"[-+]?(?:0|[1-9][0-9]*)", "-+0123456789"),

@@ -29,3 +29,8 @@ def test_a_key_given_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(yaml.YamlError, match="'a' stands here twice") as caught:
         read(tmp_path, "a: 1\nb: 2\na: 3\n")
     assert caught.value.line == 3
+
+
+def test_a_merge_key_takes_over_fields_and_own_fields_win(tmp_path: Path) -> None:
+    document = read(tmp_path, "a: &common {x: 1, y: 2}\nb: {<<: *common, y: 3}\n")
+    assert document.data["b"] == {"x": 1, "y": 3}
