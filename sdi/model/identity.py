@@ -16,6 +16,11 @@ def service_record_id(public_url: str, tenant_id: str, protocol: str) -> str:
     return str(uuid5(NAMESPACE_URL, f"{public_url}/{tenant_id}/service/{protocol}"))
 
 
+def dataset_identifier(public_url: str, tenant_id: str, register_id: str) -> tuple[str, str]:
+    """INSPIRE's unique resource identifier of one register as one tenant publishes it: code and namespace."""
+    return f"{tenant_id}.{register_id}", f"{public_url}/"
+
+
 @dataclass(frozen=True, slots=True)
 class Addresses:
     """The public addresses of one tenant; `public_url` without a trailing slash."""

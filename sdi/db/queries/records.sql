@@ -1,0 +1,37 @@
+-- name: origins
+-- Which sources the objects of some feature types came from, within a county or commune: source, county, objects,
+-- first and last commit, and what the last commit was made of.
+select c.source, c.county, c.objects::bigint as objects,
+       (select min(committed_at) from sdi.version where source = c.source) as first_at,
+       v.committed_at as last_at,
+       v.lineage
+from (
+    select source, county, sum(objects) as objects, max(version) as version
+    from sdi.count
+    where feature_type = any(%(feature_types)s)
+      and (%(county)s::text is null or county = %(county)s)
+      and (%(commune)s::text is null or commune = %(commune)s)
+    group by source, county
+    having sum(objects) > 0
+) c
+join sdi.version v on v.version = c.version
+order by c.county, c.source
+
+-- name: upsert
+-- Write one record; a record whose content is what it was stays untouched, with its date stamp.
+insert into sdi.record as r (identifier, tenant, kind, subject, content, inserted_at, modified_at, title, abstract,
+                             anytext, queryables, xml, geom)
+values (%(identifier)s, %(tenant)s, %(kind)s, %(subject)s, %(content)s, %(at)s, %(at)s, %(title)s, %(abstract)s,
+        %(anytext)s, %(queryables)s, %(xml)s,
+        st_makeenvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4326))
+on conflict (identifier) do update
+set content = excluded.content, modified_at = excluded.modified_at, title = excluded.title,
+    abstract = excluded.abstract, anytext = excluded.anytext, queryables = excluded.queryables, xml = excluded.xml,
+    geom = excluded.geom
+where r.content <> excluded.content
+
+-- name: prune
+-- Drop the records of some tenants (null: of the whole node) that are not among those just built.
+delete from sdi.record
+where (%(tenants)s::text[] is null or tenant = any(%(tenants)s))
+  and identifier <> all(%(identifiers)s)

@@ -1,0 +1,83 @@
+"""Bring the stored records in line with the declaration and the commits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from sdi.db.queries import query
+from sdi.model.region import Region, Tenant
+from sdi.model.register import Register
+from sdi.records.build import DATE_STAMP, Origin, Record, dataset_record, service_record
+from sdi.records.profile import Profile, profile
+from sdi.records.validate import parse, words
+from sdi.store.statistics import tenant_statistics
+
+
+def refresh(
+    connection: psycopg.Connection[Any], region: Region, public_url: str, home: Path, county: str | None = None
+) -> int:
+    """Rebuild the records of the tenants that a county (4 digits) touches, or of all tenants; returns how many changed.
+
+    Runs in the caller's transaction, on a connection of the `harvest` role. Records of what is no longer published are
+    deleted; a record that says what it said keeps its text and its date. Raises PublicationError.
+    """
+    content = profile(home)
+    tenants = [tenant for tenant in region.tenants.values() if county is None or _touched(tenant, county)]
+    records = [r for tenant in tenants for r in _records(connection, content, region, tenant, public_url)]
+    at = datetime.now(UTC)
+    pruned = connection.execute(
+        query("records", "prune"),
+        {"tenants": None if county is None else [t.id for t in tenants],
+         "identifiers": [r.identifier for r in records]},
+    ).rowcount
+    with connection.cursor() as cursor:
+        cursor.executemany(query("records", "upsert"), [_row(record, at) for record in records])
+        written = cursor.rowcount if records else 0
+    return pruned + written
+
+
+def _touched(tenant: Tenant, county: str) -> bool:
+    return tenant.teryt is None or tenant.teryt[:4] == county
+
+
+def _records(
+    connection: psycopg.Connection[Any], content: Profile, region: Region, tenant: Tenant, public_url: str
+) -> Iterator[Record]:
+    statistics = tenant_statistics(connection, tenant)
+    datasets = []
+    for name in tenant.register_ids:
+        register = region.registers[name]
+        record = dataset_record(content, region, tenant, register, statistics,
+                                _origins(connection, tenant, register), public_url)
+        if record is not None:
+            datasets.append(record)
+    yield from datasets
+    for protocol in tenant.services:
+        yield service_record(content, tenant, protocol, datasets, public_url)
+
+
+def _origins(connection: psycopg.Connection[Any], tenant: Tenant, register: Register) -> list[Origin]:
+    column, value = tenant.filter or ("", None)
+    rows = connection.execute(
+        query("records", "origins"),
+        {"feature_types": [ft.name for ft in tenant.feature_types if ft.register_id == register.id],
+         "county": value if column == "county" else None, "commune": value if column == "commune" else None},
+    )
+    return [Origin(*row) for row in rows]
+
+
+def _row(record: Record, at: datetime) -> dict[str, Any]:
+    root = parse(record.text, f"{record.kind} {record.subject} of {record.tenant}")
+    west, south, east, north = record.bounds
+    return {
+        "identifier": record.identifier, "tenant": record.tenant, "kind": record.kind, "subject": record.subject,
+        "content": record.content, "at": at, "title": record.title, "abstract": record.abstract,
+        "anytext": words(root).replace(DATE_STAMP, ""), "queryables": Jsonb(record.queryables), "xml": record.xml(at),
+        "west": west, "south": south, "east": east, "north": north,
+    }
