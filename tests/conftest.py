@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
@@ -13,7 +15,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from sdi.db.cluster import node_database
+from sdi.db.cluster import Cluster, node_database
 from sdi.db.database import Database
 from sdi.db.migrate import migrate
 from sdi.model import yaml
@@ -37,10 +39,29 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def server(settings: Settings) -> Iterator[Database]:
+def discard() -> Callable[[Settings], None]:
+    """Remove the private cluster of some settings, which nobody is inside any more (it may lie outside `var`)."""
+
+    def remove(settings: Settings) -> None:
+        if not (settings.var / "pg").exists():
+            return
+        cluster = Cluster.below(settings.var, settings.region)
+        deadline = time.monotonic() + 60
+        while cluster.is_alive():
+            assert time.monotonic() < deadline, f"{cluster.home}: the server does not stop"
+            time.sleep(0.02)
+        for folder in (cluster.socket, cluster.home):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    return remove
+
+
+@pytest.fixture(scope="session")
+def server(settings: Settings, discard: Callable[[Settings], None]) -> Iterator[Database]:
     """A running PostGIS: SDI_DATABASE_URL, or a private cluster of this test session."""
     with node_database(settings) as database:
         yield database
+    discard(settings)
 
 
 @pytest.fixture(scope="session")
