@@ -1,0 +1,171 @@
+"""A GML document of any size as batches of its members, with line numbers; entities are refused.
+
+The parser is fed piece by piece; members that are complete are taken out of the tree, so memory does not grow
+with the document. libxml2 does the encodings, comments and CDATA; nothing is fetched for `xsi:schemaLocation`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import IO, Any
+
+from lxml import etree
+
+from sdi.errors import SourceError
+from sdi.harvest.gml.geometry import NAMESPACES
+
+PIECE = 1 << 18
+"""Bytes fed to the parser at once."""
+PROLOGUE = 1 << 20
+"""Within so many bytes the root element must start."""
+MEMBER_LIMIT = 1 << 27
+"""Bytes without the end of a member; more is no collection of objects."""
+
+SAFE: dict[str, Any] = {
+    "resolve_entities": False,
+    "no_network": True,
+    "load_dtd": False,
+    "remove_comments": True,
+    "remove_pis": True,
+    "collect_ids": False,
+}
+"""Options of every parser: what a stranger wrote is data, never an instruction to open something."""
+
+_WRAPPERS = (*NAMESPACES, "http://www.opengis.net/wfs", "http://www.opengis.net/wfs/2.0")
+_BOUNDS = tuple(f"{{{namespace}}}Envelope" for namespace in NAMESPACES)
+
+
+class Document:
+    """A collection of features in a stream; `name` stands in messages and positions."""
+
+    def __init__(self, stream: IO[bytes], name: str) -> None:
+        self._stream, self.name = stream, name
+        self.attributes: dict[str, str] = {}
+        """Attributes of the root by local name (numberMatched, numberReturned …), known with the first batch."""
+        self.srs_name: str | None = None
+        """srsName of the collection's envelope, which its geometries inherit."""
+
+    def batches(self) -> Iterator[list[etree._Element]]:
+        """Lists of feature elements in document order; an element is good until the next batch is asked for.
+
+        Raises SourceError, with the line, where the document is truncated, malformed, or no collection.
+        """
+        head = self._read_root()
+        parser = etree.XMLPullParser(events=("start",), tag=self._root.tag, huge_tree=True, **SAFE)
+        root: etree._Element | None = None
+        unfinished = 0
+        piece = head
+        try:
+            while piece:
+                parser.feed(piece)
+                if root is None:
+                    root = _started(parser)
+                done = self._take(root, final=False) if root is not None else []
+                unfinished = 0 if done else unfinished + len(piece)
+                if unfinished > MEMBER_LIMIT:
+                    raise SourceError(f"{self.name}: no member ends within {MEMBER_LIMIT >> 20} MB; is it GML?")
+                if done:
+                    yield done
+                    del done
+                piece = self._stream.read(PIECE)
+            parser.close()
+        except etree.XMLSyntaxError as error:
+            raise _malformed(self.name, error) from error
+        if root is not None and (done := self._take(root, final=True)):
+            yield done
+
+    def _read_root(self) -> bytes:
+        """The bytes up to the root's start tag or beyond, after what is no collection has been refused."""
+        parser = etree.XMLPullParser(events=("start",), **SAFE)
+        head = b""
+        try:
+            while len(head) < PROLOGUE and (piece := self._stream.read(1 << 12)):
+                head += piece
+                if head.lstrip().lower().startswith(b"<!doctype html"):
+                    raise SourceError(f"{self.name}: an HTML page, not GML: {_text_of_page(head)}")
+                parser.feed(piece)
+                root = _started(parser)
+                if root is not None:
+                    self._accept(root, head)
+                    return head
+        except etree.XMLSyntaxError as error:
+            if b"<html" in head[:2048].lower():
+                raise SourceError(f"{self.name}: an HTML page, not GML: {_text_of_page(head)}") from error
+            raise _malformed(self.name, error) from error
+        raise SourceError(f"{self.name}: " + ("no XML element in it" if head.strip() else "the file is empty"))
+
+    def _accept(self, root: etree._Element, head: bytes) -> None:
+        """Keep what is known from the root; raise SourceError where it cannot be a collection."""
+        name = etree.QName(root)
+        if root.getroottree().docinfo.internalDTD is not None:
+            raise SourceError(f"{self.name}: has a DOCTYPE; it could define entities, so such a file is not read")
+        if name.localname.lower() == "html":
+            raise SourceError(f"{self.name}: an HTML page, not GML: {_text_of_page(head)}")
+        if name.localname in ("ExceptionReport", "ServiceExceptionReport"):
+            rest = head + self._stream.read(PIECE)
+            raise SourceError(f"{self.name}: the server answered with an exception: {exception_text(rest)}")
+        if not name.localname.endswith("Collection"):
+            raise SourceError(f"{self.name}: the root is {name.localname!r}, expected a GML FeatureCollection")
+        self._root = root
+        self.attributes = {str(etree.QName(key).localname): str(value) for key, value in root.attrib.items()}
+
+    def _take(self, root: etree._Element, final: bool) -> list[etree._Element]:
+        """Cut the complete features out of the tree; the last child may still grow unless `final`."""
+        features: list[etree._Element] = []
+        children = list(root)
+        for child in children:
+            complete = final or child is not children[-1]
+            name = etree.QName(child)
+            if name.namespace not in _WRAPPERS:
+                if complete:
+                    features.append(child)
+            elif name.localname in ("featureMember", "member"):
+                if complete:
+                    features += child
+            elif name.localname in ("featureMembers", "members"):
+                grown = list(child) if complete else list(child)[:-1]
+                features += grown
+                _cut(child, grown)
+            elif complete and name.localname == "boundedBy":
+                envelope = next(child.iter(*_BOUNDS), None)
+                self.srs_name = envelope.get("srsName") if envelope is not None else None
+        _cut(root, children if final else children[:-1])
+        return features
+
+
+def _started(parser: etree.XMLPullParser) -> etree._Element | None:
+    """The first element that has started since the last call."""
+    return next((element for _, element in parser.read_events() if isinstance(element, etree._Element)), None)
+
+
+def _cut(parent: etree._Element, children: list[etree._Element]) -> None:
+    """Take children and the white space after them out of the tree; they live on as long as they are referred to."""
+    for child in children:
+        parent.remove(child)
+
+
+def exception_text(document: bytes) -> str:
+    """What an OGC exception report says (OWS Common, WFS 1.0.0), in one line."""
+    try:
+        root = etree.fromstring(document, etree.XMLParser(recover=True, **SAFE))
+    except etree.XMLSyntaxError:
+        root = None
+    if root is None:
+        return " ".join(document[:300].decode("utf-8", "replace").split())
+    codes = {value for element in root.iter() for key in ("exceptionCode", "code") if (value := element.get(key))}
+    return " ".join([*sorted(map(str, codes)), *" ".join(map(str, root.itertext())).split()])[:500]
+
+
+def _text_of_page(head: bytes) -> str:
+    """The first words of an HTML page."""
+    root = etree.fromstring(head, etree.HTMLParser(no_network=True))
+    if root is None:
+        return "(no text)"
+    etree.strip_elements(root, "script", "style", with_tail=False)
+    words = " ".join(str(text) for text in root.itertext()).split()
+    return " ".join(words)[:200] or "(no text)"
+
+
+def _malformed(name: str, error: etree.XMLSyntaxError) -> SourceError:
+    line = f":{error.lineno}" if error.lineno else ""
+    return SourceError(f"{name}{line}: not well-formed XML, or cut off: {error.msg}; ask for the delivery again")

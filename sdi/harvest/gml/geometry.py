@@ -1,0 +1,473 @@
+"""GML geometries as shapely geometries: two-dimensional, x = easting or longitude, arcs as strokes.
+
+GML 2.1 (OGC 02-069), 3.1.1 (03-105r1) and 3.2 (ISO 19136) are read by local name. What is not read (clothoids,
+splines, geometries behind an xlink) raises GeometryError; nothing is guessed and nothing is left out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, pairwise
+from typing import Literal
+
+import numpy as np
+import shapely
+from lxml import etree
+from shapely.geometry.base import BaseGeometry
+
+from sdi.harvest.gml import arcs
+from sdi.harvest.gml.arcs import Coordinates
+from sdi.harvest.gml.names import local, namespace
+from sdi.harvest.gml.srs import Axis, Srs, UnknownSrs, parse_srs
+
+NAMESPACES = ("http://www.opengis.net/gml/3.2", "http://www.opengis.net/gml")
+"""Of GML 3.2 and of GML 2 and 3.1; geometries in any other namespace are no GML."""
+
+XLINK_HREF = "{http://www.w3.org/1999/xlink}href"
+
+
+class GeometryError(ValueError):
+    """A geometry cannot be read; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A geometry of one coordinate list, kept as numbers in text so that many are built at once."""
+
+    kind: Literal["point", "line", "polygon"]
+    numbers: list[str]
+    srs: Srs
+
+
+type Shape = Plain | BaseGeometry
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """What a geometry inherits from the elements around it."""
+
+    srs: Srs | None
+    dimension: int | None
+
+
+class GeometryReader:
+    """Reads the geometries of one document or source.
+
+    `default_srs` is the srsName of geometries that name none, `axis` overrules the order of all coordinates.
+    """
+
+    def __init__(self, default_srs: str | None = None, axis: Axis | None = None) -> None:
+        self._axis = axis
+        self._default = parse_srs(default_srs, axis) if default_srs else None
+        self._seen: set[Srs] = set()
+        self._readers: dict[str, Callable[[etree._Element, _Scope], BaseGeometry]] = {
+            "Point": self._point,
+            "LineString": self._line,
+            "LinearRing": self._line,
+            "Curve": self._line,
+            "CompositeCurve": self._line,
+            "OrientableCurve": self._line,
+            "Polygon": self._polygon,
+            "Surface": self._surface,
+            "PolyhedralSurface": self._surface,
+            "CompositeSurface": self._surface,
+            "MultiPoint": self._collection(shapely.MultiPoint, "Point"),
+            "MultiCurve": self._collection(shapely.MultiLineString, "LineString"),
+            "MultiLineString": self._collection(shapely.MultiLineString, "LineString"),
+            "MultiSurface": self._collection(shapely.MultiPolygon, "Polygon"),
+            "MultiPolygon": self._collection(shapely.MultiPolygon, "Polygon"),
+            "MultiGeometry": self._collection(shapely.GeometryCollection),
+            "GeometryCollection": self._collection(shapely.GeometryCollection),
+        }
+        self._segments: dict[str, Callable[[etree._Element, _Scope], Coordinates]] = {
+            "LineStringSegment": self._coordinates,
+            "GeodesicString": self._coordinates,
+            "Arc": self._arc,
+            "ArcString": self._arc,
+            "Circle": self._circle,
+            "ArcByCenterPoint": self._arc_by_centre,
+            "CircleByCenterPoint": self._arc_by_centre,
+        }
+
+    def read_property(self, element: etree._Element, inherited: str | None = None) -> tuple[Shape | None, int | None]:
+        """The geometry in a property element, and its EPSG code; (None, None) where the property is empty.
+
+        `inherited` is the srsName of the nearest gml:Envelope around it. A Plain is to be built by `build`.
+        Raises GeometryError.
+        """
+        try:
+            srs = parse_srs(inherited, self._axis) if inherited else self._default
+            if len(element) == 0:
+                return self._bare(element, _Scope(srs, None))
+            if len(element) > 1:
+                raise GeometryError(f"{len(element)} geometries in one property")
+            scope = self._enter(element, _Scope(srs, None))
+            plain = self._plain(element[0], scope)
+            if plain is not None:
+                return plain, plain.srs.srid
+            self._seen.clear()
+            geometry = self._geometry(element[0], scope)
+        except UnknownSrs as error:
+            raise GeometryError(str(error)) from error
+        srids = {srs.srid for srs in self._seen}
+        if len(srids) != 1:
+            raise GeometryError(f"{len(srids)} different CRSs in one geometry")
+        return geometry, srids.pop()
+
+    def _bare(self, element: etree._Element, scope: _Scope) -> tuple[Shape | None, int | None]:
+        """A property without a geometry element: empty, a link, or a gml:DirectPosition written into it."""
+        if XLINK_HREF in element.attrib:
+            raise GeometryError(f"a link to {element.get(XLINK_HREF, '')[:100]!r}; links are not followed")
+        numbers = (element.text or "").split()
+        if not numbers:
+            return None, None
+        plain = Plain("point", numbers[:2], _known(self._enter(element, scope)))
+        if len(numbers) not in (2, 3):
+            raise GeometryError(f"expected two or three numbers, found {len(numbers)}")
+        return plain, plain.srs.srid
+
+    def _plain(self, element: etree._Element, scope: _Scope) -> Plain | None:
+        """The fast way for what most objects are; None sends the geometry the thorough way."""
+        kind, path = _PLAIN.get(element.tag, ("point", ()))
+        scope = self._enter(element, scope)
+        for tag in path:
+            if len(element) != 1 or element[0].tag != tag:
+                return None
+            element = element[0]
+            if element.get("srsName") is not None or element.get("srsDimension", "2") != "2":
+                return None
+        if not path or scope.srs is None or scope.dimension not in (None, 2):
+            return None
+        numbers = (element.text or "").split()
+        if not numbers or len(numbers) % 2 or (kind == "point" and len(numbers) != 2):
+            return None
+        return Plain(kind, numbers, scope.srs)
+
+    def _enter(self, element: etree._Element, scope: _Scope) -> _Scope:
+        name, dimension = element.get("srsName"), element.get("srsDimension")
+        if name is None and dimension is None:
+            return scope
+        if dimension is not None and dimension not in ("2", "3"):
+            raise GeometryError(f"srsDimension {dimension[:20]!r} is neither 2 nor 3")
+        return _Scope(
+            parse_srs(name, self._axis) if name is not None else scope.srs,
+            int(dimension) if dimension is not None else scope.dimension,
+        )
+
+    def _geometry(self, element: etree._Element, scope: _Scope) -> BaseGeometry:
+        reader = self._readers.get(_local(element))
+        if reader is None:
+            raise GeometryError(f"{_local(element)} is not a geometry that is read")
+        return reader(element, self._enter(element, scope))
+
+    def _point(self, element: etree._Element, scope: _Scope) -> BaseGeometry:
+        coordinates = self._coordinates(element, scope)
+        if len(coordinates) != 1:
+            raise GeometryError(f"a Point has one position, not {len(coordinates)}")
+        return shapely.Point(coordinates[0])
+
+    def _line(self, element: etree._Element, scope: _Scope) -> BaseGeometry:
+        coordinates = self._curve(element, scope)
+        if len(coordinates) < 2:
+            raise GeometryError(f"a {_local(element)} has at least two positions, not {len(coordinates)}")
+        return shapely.LineString(coordinates)
+
+    def _curve(self, element: etree._Element, scope: _Scope) -> Coordinates:
+        """The vertices of any curve; `scope` has the element's own attributes already."""
+        match _local(element):
+            case "LineString" | "LinearRing":
+                return self._coordinates(element, scope)
+            case "Curve":
+                segments = [segment for part in element if _local(part) == "segments" for segment in part]
+                return self._joined([self._segment(segment, scope) for segment in segments], scope)
+            case "CompositeCurve" | "Ring":
+                members = [self._only(part) for part in element if _local(part) == "curveMember"]
+                return self._joined([self._curve(member, self._enter(member, scope)) for member in members], scope)
+            case "OrientableCurve":
+                base = next((self._only(part) for part in element if _local(part) == "baseCurve"), None)
+                if base is None:
+                    raise GeometryError("an OrientableCurve without a baseCurve")
+                coordinates = self._curve(base, self._enter(base, scope))
+                return coordinates[::-1] if element.get("orientation") == "-" else coordinates
+        raise GeometryError(f"{_local(element)} is not a curve that is read")
+
+    def _joined(self, parts: list[Coordinates], scope: _Scope) -> Coordinates:
+        """Curves end to end as one; each must start where the one before ends."""
+        if not parts or not all(map(len, parts)):
+            raise GeometryError("a curve without positions")
+        tolerance = self._tolerance(scope)
+        for before, after in pairwise(parts):
+            if np.abs(before[-1] - after[0]).max() > tolerance:
+                raise GeometryError("the parts of a curve do not meet")
+        return np.concatenate((parts[0], *(part[1:] for part in parts[1:])))
+
+    def _tolerance(self, scope: _Scope) -> float:
+        """Of the CRS in scope, or where only the positions name one, of theirs."""
+        return (scope.srs or next(iter(self._seen), None) or _known(scope)).tolerance
+
+    def _segment(self, element: etree._Element, scope: _Scope) -> Coordinates:
+        reader = self._segments.get(_local(element))
+        if reader is None:
+            raise GeometryError(f"{_local(element)} is not a curve segment that is read")
+        return reader(element, scope)
+
+    def _arc(self, element: etree._Element, scope: _Scope) -> Coordinates:
+        points = self._coordinates(element, scope)
+        if len(points) < 3 or len(points) % 2 == 0:
+            raise GeometryError(f"{_local(element)} with {len(points)} positions; arcs need 3, 5, 7 …")
+        return arcs.arc_string(points, self._tolerance(scope))
+
+    def _circle(self, element: etree._Element, scope: _Scope) -> Coordinates:
+        points = self._coordinates(element, scope)
+        if len(points) != 3:
+            raise GeometryError(f"a Circle has three positions, not {len(points)}")
+        try:
+            return arcs.circle(points, self._tolerance(scope))
+        except ValueError as error:
+            raise GeometryError(str(error)) from error
+
+    def _arc_by_centre(self, element: etree._Element, scope: _Scope) -> Coordinates:
+        """Angles count from the first axis of the CRS to its second: bearings where northing comes first."""
+        srs = _known(scope)
+        if srs.geographic:
+            raise GeometryError(f"{_local(element)} in degrees is not read")
+        centre = self._coordinates(element, scope)
+        if len(centre) != 1:
+            raise GeometryError(f"{_local(element)} has one centre, not {len(centre)}")
+        radius = _measure(element, "radius", _METRE)
+        if radius <= 0:
+            raise GeometryError(f"radius {radius} is not positive")
+        if _local(element) == "CircleByCenterPoint":
+            strokes = arcs.sweep(centre[0], radius, 0.0, math.tau, srs.tolerance)
+            strokes[-1] = strokes[0]
+            return strokes
+        start, end = _measure(element, "startAngle", _ANGLE), _measure(element, "endAngle", _ANGLE)
+        if srs.swapped:
+            start, end = math.pi / 2 - start, math.pi / 2 - end
+        return arcs.sweep(centre[0], radius, start, end - start, srs.tolerance)
+
+    def _polygon(self, element: etree._Element, scope: _Scope) -> BaseGeometry:
+        shell: list[Coordinates] = []
+        holes: list[Coordinates] = []
+        for part in element:
+            match _local(part):
+                case "exterior" | "outerBoundaryIs":
+                    shell.append(self._ring(self._only(part), scope))
+                case "interior" | "innerBoundaryIs":
+                    holes.append(self._ring(self._only(part), scope))
+        if len(shell) != 1:
+            raise GeometryError(f"a {_local(element)} has one exterior, not {len(shell)}")
+        return shapely.Polygon(shell[0], holes)
+
+    def _ring(self, element: etree._Element, scope: _Scope) -> Coordinates:
+        scope = self._enter(element, scope)
+        coordinates = self._curve(element, scope)
+        if _local(element) != "LinearRing" and len(coordinates):
+            gap = np.abs(coordinates[0] - coordinates[-1]).max()
+            if 0 < gap <= self._tolerance(scope):
+                coordinates[-1] = coordinates[0]
+        if len(coordinates) < 4 or (coordinates[0] != coordinates[-1]).any():
+            raise GeometryError(_RING)
+        return coordinates
+
+    def _surface(self, element: etree._Element, scope: _Scope) -> BaseGeometry:
+        """One surface of several patches: their union; kept apart where a patch is invalid."""
+        parts: list[BaseGeometry] = []
+        for part in element:
+            match _local(part):
+                case "patches" | "polygonPatches" | "trianglePatches":
+                    parts += [self._patch(patch, self._enter(patch, scope)) for patch in part]
+                case "surfaceMember":
+                    parts.append(self._geometry(self._only(part), scope))
+        polygons = [polygon for part in parts for polygon in shapely.get_parts(part)]
+        if not polygons:
+            raise GeometryError(f"a {_local(element)} without patches")
+        if len(polygons) == 1:
+            return polygons[0]
+        if shapely.is_valid(polygons).all():
+            return shapely.union_all(polygons)
+        return shapely.MultiPolygon(polygons)
+
+    def _patch(self, element: etree._Element, scope: _Scope) -> BaseGeometry:
+        if _local(element) not in ("PolygonPatch", "Triangle", "Rectangle"):
+            raise GeometryError(f"{_local(element)} is not a surface patch that is read")
+        return self._polygon(element, scope)
+
+    def _collection(
+        self, build: Callable[[list[BaseGeometry]], BaseGeometry], *kinds: str
+    ) -> Callable[[etree._Element, _Scope], BaseGeometry]:
+        """A reader of a multi geometry of the given kinds; a MultiPolygon may hold surfaces of several parts."""
+
+        def read(element: etree._Element, scope: _Scope) -> BaseGeometry:
+            members: list[BaseGeometry] = []
+            for part in element:
+                name = _local(part)
+                if name.endswith("Members"):
+                    members += [self._geometry(member, scope) for member in part]
+                elif name.endswith("Member"):
+                    members.append(self._geometry(self._only(part), scope))
+            if kinds:
+                members = list(shapely.get_parts(members)) if members else []
+            wrong = {member.geom_type for member in members}.difference(kinds or {m.geom_type for m in members})
+            if wrong:
+                raise GeometryError(f"a {_local(element)} cannot hold {', '.join(sorted(wrong))}")
+            if not members:
+                raise GeometryError(f"a {_local(element)} without members")
+            return build(members)
+
+        return read
+
+    def _only(self, element: etree._Element) -> etree._Element:
+        if XLINK_HREF in element.attrib:
+            raise GeometryError(f"{_local(element)} is a link to {element.get(XLINK_HREF, '')[:100]!r}; not followed")
+        if len(element) != 1:
+            raise GeometryError(f"{_local(element)} holds {len(element)} geometries; one is expected")
+        return element[0]
+
+    def _coordinates(self, element: etree._Element, scope: _Scope) -> Coordinates:
+        """All positions written directly in an element, shape (n, 2), x first."""
+        parts: list[Coordinates] = []
+        for part in element:
+            inner = self._enter(part, scope)
+            match _local(part):
+                case "pos":
+                    numbers = (part.text or "").split()
+                    parts.append(_array(numbers, len(numbers), inner))
+                case "posList":
+                    numbers = (part.text or "").split()
+                    parts.append(_array(numbers, _dimension(len(numbers), inner.dimension), inner))
+                case "coordinates":
+                    parts += [_array(numbers, len(numbers), inner) for numbers in _gml2_tuples(part)]
+                case "coord":
+                    numbers = [(axis.text or "").strip() for axis in part if _local(axis) in ("X", "Y", "Z")]
+                    parts.append(_array(numbers, len(numbers), inner))
+                case "pointProperty" | "pointRep":
+                    point = self._only(part)
+                    parts.append(self._coordinates(point, self._enter(point, inner)))
+                    continue
+                case _:
+                    continue
+            self._seen.add(_known(inner))
+        return np.concatenate(parts) if parts else np.empty((0, 2))
+
+
+def build(plains: Sequence[Plain]) -> list[BaseGeometry | GeometryError]:
+    """Geometries of Plains, in their order; one that cannot be built is a GeometryError in its place."""
+    built: list[BaseGeometry | GeometryError] = [GeometryError("not built")] * len(plains)
+    for kind in ("point", "line", "polygon"):
+        places = [place for place, plain in enumerate(plains) if plain.kind == kind]
+        if not places:
+            continue
+        chosen = [plains[place] for place in places]
+        try:
+            geometries: Iterable[BaseGeometry | GeometryError] = _build_alike(kind, chosen)
+        except (ValueError, shapely.GEOSException):
+            geometries = map(_build_one, chosen)
+        for place, geometry in zip(places, geometries, strict=True):
+            built[place] = geometry
+    return built
+
+
+def _build_one(plain: Plain) -> BaseGeometry | GeometryError:
+    try:
+        geometry: BaseGeometry = _build_alike(plain.kind, [plain])[0]
+        return geometry
+    except (ValueError, shapely.GEOSException) as error:
+        return GeometryError(str(error))
+
+
+def _build_alike(kind: str, plains: Sequence[Plain]) -> Sequence[BaseGeometry]:
+    """Many geometries of one kind in few calls. Raises GeometryError or GEOSException if any is wrong."""
+    sizes = np.fromiter((len(plain.numbers) // 2 for plain in plains), dtype=np.intp, count=len(plains))
+    coordinates = _floats(chain.from_iterable(plain.numbers for plain in plains)).reshape(-1, 2)
+    swapped = np.repeat([plain.srs.swapped for plain in plains], sizes)
+    coordinates[swapped] = coordinates[swapped, ::-1]
+    if kind == "point":
+        return shapely.points(coordinates)  # type: ignore[no-any-return]
+    indices = np.repeat(np.arange(len(plains)), sizes)
+    if kind == "line":
+        if (sizes < 2).any():
+            raise GeometryError("a line has at least two positions")
+        return shapely.linestrings(coordinates, indices=indices)  # type: ignore[no-any-return]
+    ends = np.cumsum(sizes)
+    if (sizes < 4).any() or (coordinates[ends - sizes] != coordinates[ends - 1]).any():
+        raise GeometryError(_RING)
+    return shapely.polygons(shapely.linearrings(coordinates, indices=indices))  # type: ignore[no-any-return]
+
+
+_RING = "a ring has at least four positions, the last like the first"
+_METRE = {"m": 1.0, "metre": 1.0, "9001": 1.0, "km": 1000.0}
+_ANGLE = {"deg": math.pi / 180, "degree": math.pi / 180, "9102": math.pi / 180, "9122": math.pi / 180,
+          "rad": 1.0, "9101": 1.0, "gon": math.pi / 200, "grad": math.pi / 200, "9105": math.pi / 200}
+_Path = tuple[Literal["point", "line", "polygon"], tuple[str, ...]]
+_PLAIN_PATHS: dict[str, _Path] = {
+    "Point": ("point", ("pos",)),
+    "LineString": ("line", ("posList",)),
+    "Curve": ("line", ("segments", "LineStringSegment", "posList")),
+    "Polygon": ("polygon", ("exterior", "LinearRing", "posList")),
+}
+_PLAIN: dict[str, _Path] = {
+    f"{{{uri}}}{name}": (kind, tuple(f"{{{uri}}}{step}" for step in path))
+    for uri in NAMESPACES
+    for name, (kind, path) in _PLAIN_PATHS.items()
+}
+
+
+def _local(element: etree._Element) -> str:
+    if namespace(element.tag) not in NAMESPACES:
+        raise GeometryError(f"{local(element.tag)} in the namespace {namespace(element.tag)[:100]!r} is no GML")
+    return local(element.tag)
+
+
+def _known(scope: _Scope) -> Srs:
+    if scope.srs is None:
+        raise GeometryError("no srsName, neither here nor around it; declare the CRS of the source")
+    return scope.srs
+
+
+def _dimension(count: int, declared: int | None) -> int:
+    if declared is not None and count % declared == 0:
+        return declared
+    fitting = [dimension for dimension in (2, 3) if count % dimension == 0]
+    if not fitting:
+        raise GeometryError(f"{count} numbers are neither pairs nor triples")
+    return fitting[0]
+
+
+def _array(numbers: list[str], dimension: int, scope: _Scope) -> Coordinates:
+    if dimension not in (2, 3):
+        raise GeometryError(f"a position has two or three numbers, not {dimension}")
+    coordinates = _floats(numbers).reshape(-1, dimension)[:, :2]
+    return coordinates[:, ::-1] if _known(scope).swapped else coordinates
+
+
+def _floats(numbers: Iterable[str]) -> Coordinates:
+    try:
+        values = np.array([*map(float, numbers)])
+    except ValueError as error:
+        raise GeometryError(f"not a number: {str(error).partition(': ')[2][:60]}") from error
+    if not np.isfinite(values).all():
+        raise GeometryError("a coordinate is not finite")
+    return values
+
+
+def _gml2_tuples(element: etree._Element) -> Iterator[list[str]]:
+    """gml:coordinates: tuples with declared separators (GML 2.1 §4.3.1)."""
+    decimal, between, tuples = element.get("decimal", "."), element.get("cs", ","), element.get("ts", " ")
+    text = (element.text or "").strip()
+    for part in text.split() if tuples.isspace() else text.split(tuples):
+        numbers = part.split() if between.isspace() else part.split(between)
+        yield [number.strip().replace(decimal, ".") for number in numbers]
+
+
+def _measure(element: etree._Element, name: str, units: dict[str, float]) -> float:
+    """A radius or an angle below an arc, in metres or radians."""
+    found = next((part for part in element if _local(part) == name), None)
+    if found is None:
+        raise GeometryError(f"{_local(element)} without {name}")
+    unit = found.get("uom", next(iter(units))).replace("#", ":").replace("/", ":").rpartition(":")[2]
+    if unit not in units:
+        raise GeometryError(f"{name} in the unit {unit[:40]!r} is not read; known are {', '.join(units)}")
+    return float(_floats([(found.text or "").strip()])[0]) * units[unit]

@@ -1,0 +1,308 @@
+"""One object of one class: compiled once from the declaration, confined to its allow-list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lxml import etree
+from shapely.geometry.base import BaseGeometry
+
+from sdi.errors import ConfigurationError
+from sdi.harvest.contract import Feature, Issue
+from sdi.harvest.gml import geometry as gml
+from sdi.harvest.gml.attributes import AttributeReader, Found, Problem, attribute_readers
+from sdi.harvest.gml.excerpt import Allowed, excerpt
+from sdi.harvest.gml.geometry import GeometryError, GeometryReader, Plain
+from sdi.harvest.gml.names import below, local, namespace
+from sdi.harvest.gml.values import clean, timestamp
+from sdi.model.register import Attribute, FeatureType, Register
+
+LIFE_CYCLE: dict[str, tuple[str, ...]] = {
+    "started_at": ("startObiekt",),
+    "valid_from": ("startWersjaObiekt", "cyklZyciaObiektu/BT_CyklZyciaInfo/poczatekWersjiObiektu",
+                   "cyklZycia/BT_CyklZyciaInfo/poczatekWersjiObiektu"),
+    "valid_to": ("koniecWersjaObiekt", "koniecObiekt", "cyklZyciaObiektu/BT_CyklZyciaInfo/koniecWersjiObiektu",
+                 "cyklZycia/BT_CyklZyciaInfo/koniecWersjiObiektu"),
+}
+"""Where both generations of the schemas have the times of an object."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Properties that were not read, counted per class: reported once, without their values."""
+
+    unknown: dict[tuple[str, str], int] = field(default_factory=dict)
+    repeated: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def issues(self, name: str) -> Iterator[Issue]:
+        """One warning per class and property of the document `name`."""
+        for (class_name, prop), count in self.unknown.items():
+            yield Issue("warning", "unknown-attribute", f"{class_name}.{prop}: not declared, not read ({count} times)",
+                        field=prop, position=name)
+        for (class_name, prop), count in self.repeated.items():
+            yield Issue("warning", "repeated-attribute",
+                        f"{class_name}.{prop}: only the first value was read ({count} objects have more)",
+                        field=prop, position=name)
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """How a kind of source names the properties of objects."""
+
+    paths: Callable[[Attribute], tuple[str, ...]]
+    """Where an attribute may stand."""
+    fold: Callable[[str], str]
+    """Names are compared after this."""
+    registered: bool
+    """Objects have IIP identifiers and life cycles, and geometries in the properties that the register names."""
+
+
+def _casefolded(attribute: Attribute) -> tuple[str, ...]:
+    return tuple(name.casefold() for name in attribute.wfs)
+
+
+GUGIK = Naming(paths=lambda attribute: attribute.gml, fold=str, registered=True)
+"""Exchange files by the GUGiK schemas."""
+COUNTY_WFS = Naming(paths=_casefolded, fold=str.casefold, registered=False)
+"""County WFS: flat, names compared without case."""
+
+
+@dataclass(slots=True)
+class Draft:
+    """An object whose plain geometries are still to be built, many at once."""
+
+    element: etree._Element
+    feature: Feature
+    problems: list[Problem]
+    plains: list[tuple[str, Plain]]
+    failed: Problem | None = None
+    """Why the object is set aside."""
+
+
+class ObjectReader:
+    """Reads objects of one class into one feature type.
+
+    `geometry_name` is the geometry property of a source that is not `registered`; None takes the first with GML in it.
+    `used` are further properties that the caller reads himself.
+    """
+
+    def __init__(
+        self,
+        class_name: str,
+        feature_type: FeatureType,
+        register: Register,
+        geometries: GeometryReader,
+        naming: Naming,
+        geometry_name: str | None = None,
+        used: tuple[str, ...] = (),
+    ) -> None:
+        self.class_name, self.feature_type, self.naming = class_name, feature_type, naming
+        self._geometries = geometries
+        self._attributes = attribute_readers(feature_type, register, naming.paths)
+        self._implied = _implied(class_name, feature_type, self._attributes) if naming.registered else {}
+        self._places = self._geometry_places(geometry_name)
+        self._search_geometry = not naming.registered and geometry_name is None
+        self._wanted = self._wanted_names()
+        self._ignored = {naming.fold(name) for name in (*register.not_read_attributes, *used)} - self._wanted
+        self._single = self._wanted - {path[0] for r in self._attributes if r.many for path in r.paths}
+        self._names: dict[str, str] = {}
+
+    def read(self, element: etree._Element, position: str, srs_name: str | None, tally: Tally) -> Draft:
+        """Everything of an object but its plain geometries; `srs_name` is that of the collection's envelope."""
+        found = self._properties(element, tally)
+        problems: list[Problem] = []
+        feature = Feature(self.feature_type.name, None, dict(self._implied), None, 0, position=position)
+        draft = Draft(element, feature, problems, [])
+        for reader in self._attributes:
+            value = reader.read(found, problems)
+            if value is not None:
+                feature.attributes[reader.name] = value
+        if self.naming.registered:
+            self._identify(draft, found)
+            self._date(draft, found)
+        elif self.feature_type.key is not None and self._key(feature) is None:
+            draft.failed = Problem("missing-id", f"no value of {self.feature_type.key}", self.feature_type.key)
+        if draft.failed is None:
+            self._locate(draft, found, _envelope_srs(found) or srs_name)
+        return draft
+
+    def finish(self, draft: Draft, built: Iterator[BaseGeometry | GeometryError]) -> Iterator[Feature | Issue]:
+        """The object with its geometries taken from `built`, or why it is set aside; and what else is wrong with it."""
+        feature = draft.feature
+        for column, _ in draft.plains:
+            shape = next(built)
+            if isinstance(shape, GeometryError):
+                draft.failed = draft.failed or Problem("unreadable-geometry", str(shape), column)
+            else:
+                _place(feature, column, shape)
+        if draft.failed is not None:
+            yield self._issue(draft, "quarantined", draft.failed)
+            return
+        for problem in draft.problems:
+            yield self._issue(draft, "warning", problem)
+        yield feature
+
+    def _geometry_places(self, geometry_name: str | None) -> dict[str, tuple[str, ...]]:
+        if not self.naming.registered:
+            return {"geom": (self.naming.fold(geometry_name),) if geometry_name else ()}
+        return {
+            column: self.feature_type.geometry_gml.get(column, ("geometria",) if column == "geom" else ())
+            for column in self.feature_type.geometry_columns
+        }
+
+    def _wanted_names(self) -> set[str]:
+        names = {path[0] for reader in self._attributes for path in reader.paths}
+        names |= {name for places in self._places.values() for name in places}
+        if self.naming.registered:
+            names |= {"idIIP"} | {path.partition("/")[0] for paths in LIFE_CYCLE.values() for path in paths}
+        return names
+
+    def _properties(self, element: etree._Element, tally: Tally) -> Found:
+        found: Found = {}
+        for child in element:
+            name = self._names.get(child.tag)
+            if name is None:
+                name = self._learn(child)
+            if name in found:
+                found[name].append(child)
+                if name in self._single:
+                    key = self.class_name, local(child.tag)
+                    tally.repeated[key] = tally.repeated.get(key, 0) + 1
+            elif name in self._wanted:
+                found[name] = [child]
+            elif name not in _SKIPPED:
+                key = self.class_name, local(child.tag)
+                tally.unknown[key] = tally.unknown.get(key, 0) + 1
+            elif name == "boundedBy":
+                found[name] = [child]
+        return found
+
+    def _learn(self, child: etree._Element) -> str:
+        """The name under which properties with this tag are kept; "" for those that are known and left out."""
+        name = self.naming.fold(local(child.tag))
+        if namespace(child.tag) in gml.NAMESPACES:
+            name = "boundedBy" if local(child.tag) == "boundedBy" else ""
+        elif name in self._ignored:
+            name = ""
+        elif name not in self._wanted and self._search_geometry:
+            if not len(child):
+                return name  # an empty geometry looks the same: the next object may tell
+            if namespace(child[0].tag) in gml.NAMESPACES:
+                self._places = {"geom": (*self._places["geom"], name)}
+                self._wanted.add(name)
+        self._names[child.tag] = name
+        return name
+
+    def _identify(self, draft: Draft, found: Found) -> None:
+        parts: dict[str, str | None] = {}
+        for identifier in found.get("idIIP", ()):
+            for holder in identifier:
+                parts = {local(part.tag): clean(part.text) for part in holder}
+        feature = draft.feature
+        feature.id, feature.namespace = parts.get("lokalnyId"), parts.get("przestrzenNazw")
+        feature.version_id = parts.get("wersjaId")
+        if feature.id is None:
+            draft.failed = Problem("missing-id", "no lokalnyId in idIIP", "idIIP")
+
+    def _date(self, draft: Draft, found: Found) -> None:
+        for name, paths in _LIFE_CYCLE_STEPS:
+            for top, rest in paths:
+                elements = below(found.get(top, []), rest)
+                text = clean(elements[0].text) if elements else None
+                if text is None:
+                    continue
+                try:
+                    setattr(draft.feature, name, timestamp(text))
+                    break
+                except ValueError as error:
+                    draft.problems.append(Problem("bad-value", f"{top}: {text[:60]!r} is {error}", top))
+
+    def _locate(self, draft: Draft, found: Found, srs_name: str | None) -> None:
+        for column, names in self._places.items():
+            try:
+                for element in (element for name in names for element in found.get(name, ())):
+                    shape, srid = self._geometries.read_property(element, srs_name)
+                    if shape is not None:
+                        self._keep(draft, column, shape, srid or 0)
+                        break
+            except GeometryError as error:
+                draft.failed = Problem("unreadable-geometry", str(error), column)
+                return
+
+    def _keep(self, draft: Draft, column: str, shape: gml.Shape, srid: int) -> None:
+        if draft.feature.srid not in (0, srid):
+            raise GeometryError(f"EPSG:{srid} beside EPSG:{draft.feature.srid} in one object")
+        draft.feature.srid = srid
+        if isinstance(shape, Plain):
+            draft.plains.append((column, shape))
+        else:
+            _place(draft.feature, column, shape)
+
+    def _issue(self, draft: Draft, severity: Any, problem: Problem) -> Issue:
+        return Issue(
+            severity,
+            problem.code,
+            problem.message,
+            feature_type=self.feature_type.name,
+            object_id=draft.feature.id or self._key(draft.feature),
+            field=problem.field,
+            position=draft.feature.position,
+            excerpt=excerpt(draft.element, self._allowed(), self.naming.fold),
+        )
+
+    def _key(self, feature: Feature) -> str | None:
+        key = feature.attributes.get(self.feature_type.key) if self.feature_type.key else None
+        return str(key) if key is not None else None
+
+    def _allowed(self) -> Allowed:
+        allowed = Allowed()
+        for reader in self._attributes:
+            for top, rest in reader.paths:
+                allowed.add((top, *rest), reader.parts, reader.linked)
+        for names in self._places.values():
+            for name in names:
+                allowed.add((name,), None)
+        if self.naming.registered:
+            allowed.add(("idIIP",), None)
+            for paths in LIFE_CYCLE.values():
+                for path in paths:
+                    allowed.add(tuple(path.split("/")), ())
+        return allowed
+
+
+_SKIPPED = frozenset({"", "boundedBy"})
+_LIFE_CYCLE_STEPS = [
+    (name, [(steps[0], tuple(steps[1:])) for steps in (path.split("/") for path in paths)])
+    for name, paths in LIFE_CYCLE.items()
+]
+
+
+def _implied(class_name: str, feature_type: FeatureType, readers: list[AttributeReader]) -> Mapping[str, Any]:
+    """What the class itself says of its objects, as values."""
+    by_name = {reader.name: reader for reader in readers}
+    values: dict[str, Any] = {}
+    for name, text in feature_type.gml.get(class_name, {}).items():
+        try:
+            values[name] = by_name[name].implied(text) if name in by_name else text
+        except ValueError as error:
+            raise ConfigurationError(
+                [f"registers/{feature_type.register_id}.yaml: {feature_type.name}.gml.{class_name}.{name}: {error}"]
+            ) from error
+    return values
+
+
+def _envelope_srs(found: Found) -> str | None:
+    for bounded in found.get("boundedBy", ()):
+        for envelope in bounded:
+            name: str | None = envelope.get("srsName")
+            return name
+    return None
+
+
+def _place(feature: Feature, column: str, shape: BaseGeometry) -> None:
+    if column == "geom":
+        feature.geometry = shape
+    else:
+        feature.geometries[column] = shape

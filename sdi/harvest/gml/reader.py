@@ -1,0 +1,172 @@
+"""A whole document: which class each member is, and what is read, left out or set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Protocol
+
+from lxml import etree
+
+from sdi.harvest.contract import Issue, LeftOut, Read
+from sdi.harvest.gml.document import Document
+from sdi.harvest.gml.excerpt import Allowed, excerpt
+from sdi.harvest.gml.geometry import GeometryReader, build
+from sdi.harvest.gml.names import local, namespace
+from sdi.harvest.gml.objects import COUNTY_WFS, GUGIK, Draft, ObjectReader, Tally
+from sdi.harvest.gml.values import clean
+from sdi.model.register import FeatureType, Register
+
+BASE_MODEL = "urn:gugik:specyfikacje:gmlas:modelPodstawowy:1.0"
+"""The schema under all registers of the 2015 generation; no register has it to itself."""
+
+Choose = Callable[[etree._Element], ObjectReader | LeftOut | None]
+"""What to do with an object; None where its class is unknown."""
+
+
+class Chooser(Protocol):
+    """Decides for each object of a document."""
+
+    def choose(self, element: etree._Element) -> ObjectReader | LeftOut | None:
+        """The reader of the object's class; LeftOut where the class is not read; None where it is unknown."""
+        ...
+
+    def issues(self, name: str) -> Iterable[Issue]:
+        """What is to be said about the document `name` as a whole, after its last object."""
+        ...
+
+
+def read_document(document: Document, chooser: Chooser) -> Iterator[Read]:
+    """All objects of a document in its order; issues about the whole document come last.
+
+    Raises SourceError where the document cannot be read to its end.
+    """
+    tally = Tally()
+    for batch in document.batches():
+        steps: list[Draft | LeftOut | Issue] = []
+        readers: list[ObjectReader] = []
+        for element in batch:
+            position = f"{document.name}:{element.sourceline}"
+            chosen = chooser.choose(element)
+            if isinstance(chosen, ObjectReader):
+                steps.append(chosen.read(element, position, document.srs_name, tally))
+                readers.append(chosen)
+            else:
+                steps.append(chosen or _unknown_class(element, position))
+        built = iter(build([plain for step in steps if isinstance(step, Draft) for _, plain in step.plains]))
+        finishing = iter(readers)
+        for step in steps:
+            if isinstance(step, Draft):
+                yield from next(finishing).finish(step, built)
+            else:
+                yield step
+    yield from chooser.issues(document.name)
+    yield from tally.issues(document.name)
+
+
+def _unknown_class(element: etree._Element, position: str) -> Issue:
+    name = local(element.tag)
+    return Issue(
+        "quarantined",
+        "unknown-class",
+        f"{name}: no declared register reads this class or names it as left out",
+        object_id=next((str(value) for key, value in element.attrib.items() if local(str(key)) == "id"), None),
+        position=position,
+        excerpt=excerpt(element, Allowed()),
+    )
+
+
+class RegisterChooser:
+    """Classes of declared registers by local name, within the register's namespaces where those tell it.
+
+    Objects of feature types that are not `owned` are left out.
+    """
+
+    def __init__(
+        self, registers: Mapping[str, Register], owned: Iterable[FeatureType], geometries: GeometryReader
+    ) -> None:
+        self._registers, self._geometries = list(registers.values()), geometries
+        self._owned = {feature_type.name for feature_type in owned}
+        self._readers: dict[str, ObjectReader | LeftOut | None] = {}
+        self._divided: dict[str, tuple[Register, dict[str, ObjectReader | LeftOut]]] = {}
+        self._known = {name for register in self._registers for name in register.namespaces} | {BASE_MODEL}
+        self._strange: dict[str, int] = {}
+
+    def choose(self, element: etree._Element) -> ObjectReader | LeftOut | None:
+        """See Chooser. A known class in an unknown namespace is read, and the namespace is counted."""
+        tag = element.tag
+        if namespace(tag) not in self._known:
+            self._strange[namespace(tag)] = self._strange.get(namespace(tag), 0) + 1
+        try:
+            return self._readers[tag]
+        except KeyError:
+            pass
+        register = self._register(tag)
+        if register is not None and local(tag) in register.divided:
+            return self._divide(register, element)
+        chosen: ObjectReader | LeftOut | None = None
+        if register is not None:
+            feature_type = register.by_class.get(local(tag))
+            chosen = self._reader(register, local(tag), feature_type) if feature_type else LeftOut(local(tag))
+        self._readers[tag] = chosen
+        return chosen
+
+    def issues(self, name: str) -> Iterator[Issue]:
+        """One warning per unknown namespace."""
+        strange, self._strange = self._strange, {}
+        for uri, count in strange.items():
+            yield Issue("warning", "unknown-namespace",
+                        f"{uri or '(none)'}: no declared register has this namespace; {count} objects in it were taken "
+                        "by the names of their classes", position=name)
+
+    def _register(self, tag: str) -> Register | None:
+        """The register that knows a class: one that has its namespace, else any."""
+        name = local(tag)
+        by_namespace = [register for register in self._registers if namespace(tag) in register.namespaces]
+        candidates = by_namespace if by_namespace and namespace(tag) != BASE_MODEL else self._registers
+        return next((r for r in candidates if name in r.by_class), None) or next(
+            (r for r in candidates if name in r.not_read), None
+        )
+
+    def _divide(self, register: Register, element: etree._Element) -> ObjectReader | LeftOut | None:
+        name = local(element.tag)
+        feature_type = register.feature_type_of(name, lambda prop: _text_of(element, prop))
+        if feature_type is None:
+            return None
+        _, readers = self._divided.setdefault(element.tag, (register, {}))
+        if feature_type.name not in readers:
+            readers[feature_type.name] = self._reader(register, name, feature_type)
+        return readers[feature_type.name]
+
+    def _reader(self, register: Register, class_name: str, feature_type: FeatureType) -> ObjectReader | LeftOut:
+        if feature_type.name not in self._owned:
+            return LeftOut(class_name)
+        division = register.divided.get(class_name)
+        used = (division.by,) if division else ()
+        return ObjectReader(class_name, feature_type, register, self._geometries, GUGIK, used=used)
+
+
+class TypeChooser:
+    """Objects of one WFS type, compared by local name without case; anything else is unknown."""
+
+    def __init__(
+        self,
+        type_name: str,
+        feature_type: FeatureType,
+        register: Register,
+        geometries: GeometryReader,
+        geometry_name: str | None = None,
+    ) -> None:
+        self._name = type_name.rpartition(":")[2].casefold()
+        self._reader = ObjectReader(feature_type.name, feature_type, register, geometries, COUNTY_WFS, geometry_name)
+
+    def choose(self, element: etree._Element) -> ObjectReader | None:
+        """See Chooser."""
+        return self._reader if local(element.tag).casefold() == self._name else None
+
+    def issues(self, name: str) -> Iterator[Issue]:
+        """Nothing: WFS namespaces are as many as vendors."""
+        return iter(())
+
+
+def _text_of(element: etree._Element, name: str) -> str | None:
+    return next((clean(child.text) for child in element if local(child.tag) == name), None)

@@ -1,0 +1,75 @@
+"""Which CRS an srsName means, and which axis comes first in the coordinates that carry it.
+
+urn and http-uri forms promise the axis order of the authority (OGC 09-048r3, OGC 05-103). `EPSG:n` and the
+`epsg.xml#n` of GML 2 promise nothing: there x comes first unless the source's declaration says otherwise.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import pyproj
+from pyproj.exceptions import CRSError
+
+Axis = Literal["authority", "xy", "yx"]
+"""Order of coordinates: as the authority defines it, easting or longitude first, northing or latitude first."""
+
+STROKE_TOLERANCE_M = 0.005
+"""Largest distance between an arc and its strokes; half of the centimetre that registers are kept to."""
+
+_METRES_PER_DEGREE = 111_320.0
+
+_PROMISING = re.compile(
+    r"urn:(?:x-)?ogc:def:crs:EPSG:[^:]*:(\d+)|https?://www\.opengis\.net/def/crs/EPSG/[^/]+/(\d+)", re.IGNORECASE
+)
+_SILENT = re.compile(r"EPSG:(\d+)|https?://www\.opengis\.net/gml/srs/epsg\.xml#(\d+)", re.IGNORECASE)
+_CRS84 = re.compile(
+    r"urn:(?:x-)?ogc:def:crs:OGC:[^:]*:CRS84|https?://www\.opengis\.net/def/crs/OGC/[^/]+/CRS84|(?:OGC:)?CRS:?84",
+    re.IGNORECASE,
+)
+
+
+class UnknownSrs(ValueError):
+    """The srsName names no CRS that is known here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Srs:
+    """A CRS as coordinates in a document use it."""
+
+    srid: int
+    """EPSG code; 4326 for CRS84."""
+    swapped: bool
+    """The northing or latitude comes first in the document."""
+    geographic: bool
+
+    @property
+    def tolerance(self) -> float:
+        """STROKE_TOLERANCE_M in the units of the CRS."""
+        return STROKE_TOLERANCE_M / _METRES_PER_DEGREE if self.geographic else STROKE_TOLERANCE_M
+
+
+@lru_cache(maxsize=256)
+def parse_srs(name: str, axis: Axis | None = None) -> Srs:
+    """The CRS of an srsName in any spelling; `axis` overrules the order that the spelling promises.
+
+    Raises UnknownSrs.
+    """
+    name = name.strip()
+    if _CRS84.fullmatch(name):
+        return Srs(4326, axis == "yx", True)
+    promising, silent = _PROMISING.fullmatch(name), _SILENT.fullmatch(name)
+    match = promising or silent
+    if match is None:
+        raise UnknownSrs(f"srsName {name[:100]!r} is not understood")
+    srid = int(match[1] or match[2])
+    try:
+        crs = pyproj.CRS.from_epsg(srid)
+    except CRSError as error:
+        raise UnknownSrs(f"srsName {name!r}: EPSG has no CRS {srid}") from error
+    order = axis or ("authority" if promising else "xy")
+    north_first = crs.axis_info[0].direction.lower() in ("north", "south")
+    return Srs(srid, north_first if order == "authority" else order == "yx", crs.is_geographic)

@@ -1,0 +1,107 @@
+"""Attribute values: text of a delivery into the type that the register declares."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from typing import Any
+
+from sdi.model.register import Attribute, Code
+
+Convert = Callable[[str], Any]
+"""From stripped, non-empty text to a value; raises ValueError for text that is none of the type."""
+
+_STAMP = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?")
+_TRUE = frozenset({"true", "1", "tak", "t"})
+_FALSE = frozenset({"false", "0", "nie", "n", "f"})
+_UNITS = {("m2", "ha"): 1e-4, ("ha", "m2"): 1e4, ("m", "mm"): 1e3, ("cm", "mm"): 10.0, ("mm", "m"): 1e-3}
+"""Factors from the unit of a delivery to the declared one."""
+
+
+class UnknownCode(ValueError):
+    """A value that its code list has neither as a code nor as an alias."""
+
+
+def clean(text: str | None) -> str | None:
+    """Text without white space around and runs of it within; None where nothing is left."""
+    return " ".join(text.split()) or None if text else None
+
+
+def converter(attribute: Attribute, codes: Mapping[str, Code] | None) -> Convert:
+    """The conversion of one attribute; `codes` is its code list, whose aliases become codes."""
+    if codes is not None:
+        return _decoder(attribute.code_list or "", codes)
+    return _CONVERTERS[attribute.type]
+
+
+def unit_factor(given: str, declared: str) -> float:
+    """What to multiply a value in the unit `given` by. Raises ValueError for units that do not fit."""
+    given = re.split(r"[:#/]", given.strip())[-1]
+    if given == declared:
+        return 1.0
+    factor = _UNITS.get((given, declared))
+    if factor is None:
+        raise ValueError(f"in the unit {given!r}, declared is {declared!r}")
+    return factor
+
+
+def timestamp(text: str) -> str:
+    """xs:date or xs:dateTime that both Python and PostgreSQL read, as given; a date loses its offset.
+
+    Raises ValueError.
+    """
+    match = _STAMP.fullmatch(text)
+    if match is None:
+        raise ValueError("not a date and time as in ISO 8601")
+    if len(text) <= 16:
+        text = match[1]
+    datetime.fromisoformat(text)
+    return text
+
+
+def _decoder(name: str, codes: Mapping[str, Code]) -> Convert:
+    spellings = {alias.casefold(): code for code, entry in codes.items() for alias in entry.aliases}
+
+    def decode(text: str) -> str:
+        if text in codes:
+            return text
+        try:
+            return spellings[text.casefold()]
+        except KeyError:
+            raise UnknownCode(f"not in the code list {name}") from None
+
+    return decode
+
+
+def _integer(text: str) -> int:
+    value = _number(text)
+    if value != int(value) or abs(value) > 2**53:
+        raise ValueError("not a whole number")
+    return int(value)
+
+
+def _number(text: str) -> float:
+    """A decimal number; a comma for its point is what some counties write."""
+    value = float(text.replace(",", ".", 1)) if "_" not in text else math.nan
+    if not math.isfinite(value):
+        raise ValueError("not a number")
+    return value
+
+
+def _boolean(text: str) -> bool:
+    folded = text.casefold()
+    if folded in _TRUE or folded in _FALSE:
+        return folded in _TRUE
+    raise ValueError("neither true nor false")
+
+
+_CONVERTERS: dict[str, Convert] = {
+    "text": str,
+    "integer": _integer,
+    "number": _number,
+    "boolean": _boolean,
+    "date": lambda text: date.fromisoformat(timestamp(text)[:10]),
+    "datetime": lambda text: datetime.fromisoformat(timestamp(text)),
+}
