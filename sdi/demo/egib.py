@@ -116,6 +116,7 @@ class _Delivery:
         return self._lasting(f"jrg/{division.precinct.id}.{block}")
 
     def _owners(self, division: Division) -> None:
+        first = next((block for block in division.blocks.values() if block.use == "B"), None)
         for block in division.blocks.values():
             unit = self._register_unit(division, block.number)
             self.file.add("JednostkaRejestrowaGruntow", unit, [
@@ -123,10 +124,10 @@ class _Delivery:
                 text("grupaRejestrowa", {ROAD: "4", RIVER: "1"}.get(block.use, "7")),
                 self._located("lokalizacjaJRG", division),
             ])
-            if block.use == "B" and unit.draw.share(5) < 0.3:
-                self._owner(division, block, unit)
+            if block.use == "B" and (unit.draw.share(5) < 0.3 or block is first):
+                self._owner(division, block)
 
-    def _owner(self, division: Division, block: Block, unit: Entity) -> None:
+    def _owner(self, division: Division, block: Block) -> None:
         name = f"{division.precinct.id}.{block.number}"
         home, person = self._lasting(f"adres-podmiotu/{name}"), self._lasting(f"osoba/{name}")
         d = person.draw
@@ -138,13 +139,7 @@ class _Delivery:
             text("pierwszeImie", d.of(7, FIRST_NAMES)), text("pierwszyCzlonNazwiska", d.of(8, LAST_NAMES)),
             text("imieOjca", d.of(9, FIRST_NAMES)),
             text("pesel", f"{d.whole(10, 40, 99)}00{d.whole(11, 1, 28):02d}{d.whole(12, 0, 65_535) % 100_000:05d}"),
-            text("plec", d.of(13, "12")), reference("adresZameldowania", self.file.gml_id(home)),
-        ])
-        self.file.add("UdzialWeWlasnosci", self._lasting(f"udzial/{name}"), [
-            text("rodzajPrawa", 1), text("licznikUlamkaOkreslajacegoWartoscUdzialu", 1),
-            text("mianownikUlamkaOkreslajacegoWartoscUdzialu", 1),
-            reference("podmiotUdzialuWlasnosci", self.file.gml_id(person)),
-            reference("przedmiotUdzialuWlasnosci", self.file.gml_id(unit)),
+            text("plec", d.of(13, "12")), text("status", 1), reference("adresZameldowania", self.file.gml_id(home)),
         ])
 
     def _parcel(self, division: Division, plot: Plot, ring: list[int]) -> None:

@@ -153,6 +153,9 @@ class _Divider:
         self.roads: list[Road] = []
         self.blocks: dict[int, Block] = {}
         self.last = 0
+        """The highest parcel number given."""
+        self.built = 0
+        """Blocks of building plots so far."""
 
     def divide(self, count: int) -> Division:
         """The precinct's eastern or northern border strips first, then blocks, then parcels."""
@@ -184,22 +187,28 @@ class _Divider:
         west, south, east, north = area
         across, along = min(east - west, north - south), max(east - west, north - south)
         width = ROAD_WIDTHS[min(level, 3)]
-        if count <= self.random.integers(8, 15) or across < 6 * width:
+        village = count > 4 and _square_metres(area) / count > 2_500 and (
+            west <= self.centre[0] <= east and south <= self.centre[1] <= north)
+        if (count <= self.random.integers(8, 15) and not village) or across < 6 * width:
             self._block(area, count, borders)
             return
         upright = (east - west) >= (north - south)
         low = west if upright else south
-        cut = low + int(along * self.random.uniform(0.38, 0.62)) - width // 2
+        share = self.random.uniform(0.38, 0.62)
+        if village:  # cut close to the village, not through it
+            aside = self.random.choice((-1.0, 1.0)) * self.random.uniform(1.0, 2.0) * self.spread
+            share = min(max((self.centre[1 - upright] + aside - low) / along, 0.15), 0.85)
+        cut = low + int(along * share) - width // 2
         first: Rectangle = (west, south, cut, north) if upright else (west, south, east, cut)
         road: Rectangle = (cut, south, cut + width, north) if upright else (west, cut, east, cut + width)
         second: Rectangle = (cut + width, south, east, north) if upright else (west, cut + width, east, north)
         masses = self._mass(first), self._mass(second)
-        share = min(max(round((count - 1) * masses[0] / sum(masses)), 1), count - 2)
+        part = min(max(round((count - 1) * masses[0] / sum(masses)), 1), count - 2)
         near, far = (WEST, EAST) if upright else (SOUTH, NORTH)
         ends = (borders[SOUTH], borders[NORTH]) if upright else (borders[WEST], borders[EAST])
         self._road(road, upright, ends, _square_metres(area) / count < 2_500)
-        self._split(first, share, tuple(width if side == far else borders[side] for side in range(4)), level + 1)
-        self._split(second, count - 1 - share,
+        self._split(first, part, tuple(width if side == far else borders[side] for side in range(4)), level + 1)
+        self._split(second, count - 1 - part,
                     tuple(width if side == near else borders[side] for side in range(4)), level + 1)
 
     def _strip(self, area: Rectangle, use: str) -> str:
@@ -243,6 +252,9 @@ class _Divider:
     def _use(self, mean: float) -> str:
         chance = self.random.random()
         if mean < 2_500:
+            self.built += 1
+            if self.built == 2:  # every village has a park or a public building
+                return ("Bz", "Bi")[self.precinct.number % 2]
             return "Bi" if chance < 0.05 else "Ba" if chance < 0.08 else "Bz" if chance < 0.11 else "B"
         if mean < 6_000:
             return "Br" if chance < 0.6 else "R"

@@ -30,6 +30,7 @@ from sdi.model.register import Register
 from sdi.model.text import Declared
 
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
+VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
 TAKEN = frozenset({REGION_TENANT, "health", "metrics", "static", "robots.txt"})
 
 M = TypeVar("M", bound=Declared)
@@ -126,6 +127,8 @@ class _Loader:
                 self.findings.append(Finding(path, document.line(("id",)), "`id` is the file's name; leave it out"))
                 return None
             data["id"] = path.stem
+        if "parameters" in data:
+            data["parameters"] = self._substituted(document, ("parameters",), data["parameters"])
         try:
             return model.model_validate(data)
         except ValidationError as error:
@@ -133,6 +136,25 @@ class _Loader:
                 where = tuple(part for part in detail["loc"] if isinstance(part, str | int))
                 self.findings.append(Finding(path, document.line(where), _explain(where, detail, model)))
             return None
+
+    def _substituted(self, document: yaml.Document, where: yaml.Where, value: Any) -> Any:
+        """The parameters of a source with `${NAME}` and `${NAME:-default}` taken from the environment."""
+        if isinstance(value, dict):
+            return {key: self._substituted(document, (*where, key), item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._substituted(document, (*where, index), item) for index, item in enumerate(value)]
+        if not isinstance(value, str):
+            return value
+
+        def variable(match: re.Match[str]) -> str:
+            found = os.environ.get(match["name"]) or match["default"]
+            if found is None:
+                self.findings.append(Finding(document.path, document.line(where),
+                                             f"the environment has no {match['name']}; set it or give a default "
+                                             f"as in ${{{match['name']}:-value}}"))
+            return found or ""
+
+        return VARIABLE.sub(variable, value)
 
     def units(self, path: Path) -> dict[str, Unit]:
         """The administrative division: GeoJSON in CRS84 with `teryt` and `name`; geometry may be null."""
