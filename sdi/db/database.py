@@ -22,7 +22,7 @@ _OPTIONS = {
     "owner": "-c jit=off",
     "harvest": "-c role=sdi_harvest -c jit=off -c synchronous_commit=on",
     # A generic plan for bbox + order + limit costs seconds instead of milliseconds.
-    "serve": f"-c role=sdi_serve -c jit=off -c plan_cache_mode=force_custom_plan "
+    "serve": f"-c role=sdi_serve -c jit=off -c timezone=UTC -c plan_cache_mode=force_custom_plan "
              f"-c statement_timeout={SERVE_TIMEOUT_MS} -c default_transaction_read_only=on",
 }
 

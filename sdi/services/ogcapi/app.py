@@ -1,0 +1,189 @@
+"""OGC API - Features: one pygeoapi per tenant in this process, its handlers called as functions."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from pygeoapi import api as core
+from pygeoapi.api import API, APIRequest, itemtypes
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sdi.model.region import Tenant
+from sdi.model.text import Language, Text
+from sdi.services.contract import Engines, Publication, Published
+from sdi.services.ogcapi import patches
+from sdi.services.ogcapi.config import configuration, crs84_bbox
+from sdi.services.ogcapi.openapi import definition
+from sdi.services.ogcapi.parameters import complaint
+from sdi.services.ogcapi.request import ASKED, Asked
+from sdi.store.columns import ID
+from sdi.store.crs import CRS84, PUBLISHED_CRS
+from sdi.store.reader import Reader
+
+Answer = tuple[dict[str, str], int, str | bytes]
+"""Headers, status and content, as pygeoapi's handlers return them."""
+
+CONFIG = "config.json"
+
+LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class TenantApi:
+    """What is kept of one tenant between requests."""
+
+    api: API
+    reader: Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a path names."""
+
+    resource: str
+    collection: str = ""
+    feature: str = ""
+
+
+class OgcApi:
+    """The service `ogcapi` of every tenant."""
+
+    protocol = "ogcapi"
+
+    def __init__(self, engines: Engines) -> None:
+        self.engines = engines
+        patches.apply()
+
+    def compile(self, publication: Publication, tenant: Tenant) -> Mapping[str, str]:
+        """The tenant's pygeoapi configuration; the OpenAPI document is made from it when it is asked for."""
+        text = json.dumps(configuration(publication, tenant), ensure_ascii=False, indent=1)
+        return {CONFIG: text + "\n"}
+
+    async def answer(self, request: Request, published: Published, path: str) -> Response:
+        """Answer one request; the work is done in a thread."""
+        return await run_in_threadpool(self._answer, request, published, path)
+
+    def _answer(self, request: Request, published: Published, path: str) -> Response:
+        state: TenantApi = published.state.get(self.protocol) or self._build(published)
+        asked_of = APIRequest(request, state.api.locales)
+        target = targeted(path)
+        asked = Asked(
+            reader=state.reader,
+            collection=target.collection if target else "",
+            language="en" if asked_of.locale.language == "en" else "pl",
+            format=asked_of.format if asked_of.format in ("html", "jsonld") else "json",
+            crs=PUBLISHED_CRS.get(request.query_params.get("crs", CRS84.uri), CRS84),
+        )
+        token = ASKED.set(asked)
+        try:
+            headers, status, content = _handled(request, state, asked_of, target)
+        finally:
+            ASKED.reset(token)
+        return _response(request, target, asked.language, headers, status, content)
+
+    def _build(self, published: Published) -> TenantApi:
+        config = json.loads((published.folder / self.protocol / CONFIG).read_text(encoding="utf-8"))
+        built = TenantApi(API(config, {}), Reader(self.engines.pool, published.tenant))
+        return published.state.setdefault(self.protocol, built)  # type: ignore[no-any-return]
+
+
+def targeted(path: str) -> Target | None:
+    """What a path below the service names; None for nothing. Feature ids may hold slashes and dots."""
+    match path.strip("/").split("/", 3) if path.strip("/") else []:
+        case []:
+            return Target("landing")
+        case ["conformance" | "openapi" | "collections" as resource]:
+            return Target(resource)
+        case ["collections", collection]:
+            return Target("collection", collection)
+        case ["collections", collection, "items" | "queryables" | "schema" as resource]:
+            return Target(resource, collection)
+        case ["collections", collection, "items", feature]:
+            return Target("item", collection, feature)
+    return None
+
+
+def _handled(request: Request, state: TenantApi, asked_of: APIRequest, target: Target | None) -> Answer:
+    problem = partial(_problem, state.api, asked_of)
+    if target is None:
+        return problem(HTTPStatus.NOT_FOUND, "NotFound", Text(
+            pl="pod tym adresem nic nie ma", en="there is nothing at this address"))
+    if request.method not in ("GET", "HEAD"):
+        headers, status, content = problem(HTTPStatus.METHOD_NOT_ALLOWED, "MethodNotAllowed", Text(
+            pl=f"metoda {request.method} nie jest obsługiwana; są: GET, HEAD",
+            en=f"the method {request.method} is not supported; there are: GET, HEAD"))
+        return {**headers, "Allow": "GET, HEAD"}, status, content
+    if target.collection and target.collection not in state.api.config["resources"]:
+        return problem(HTTPStatus.NOT_FOUND, "NotFound", Text(
+            pl=f"nie ma kolekcji {target.collection!r}", en=f"there is no collection {target.collection!r}"))
+    queryables = [ID.name, *state.reader.columns(target.collection)] if target.resource == "items" else []
+    if (wrong := complaint(target.resource, queryables, request.query_params)) is not None:
+        return problem(HTTPStatus.BAD_REQUEST, "InvalidParameterValue", wrong)
+    return _HANDLERS[target.resource](state, asked_of, target)
+
+
+def _problem(api: API, asked_of: APIRequest, status: HTTPStatus, code: str, text: Text) -> Answer:
+    """An error in pygeoapi's own form, JSON or HTML."""
+    headers = asked_of.get_response_headers()
+    answer: Answer = api.get_exception(status, headers, asked_of.format, code, text.get(ASKED.get().language))
+    return answer
+
+
+def _openapi(state: TenantApi, asked_of: APIRequest, _: Target) -> Answer:
+    if not state.api.openapi:
+        state.api.openapi = definition(state.api.config)
+    return core.openapi_(state.api, asked_of)  # type: ignore[no-any-return]
+
+
+def _collections(state: TenantApi, asked_of: APIRequest, target: Target) -> Answer:
+    """With the extents as the last commits left them."""
+    for name, statistics in state.reader.statistics().items():
+        if statistics.extent is not None:
+            extents = state.api.config["resources"][name]["extents"]
+            extents["spatial"] = {**extents["spatial"], "bbox": crs84_bbox(statistics.extent)}
+    return core.describe_collections(state.api, asked_of, target.collection or None)  # type: ignore[no-any-return]
+
+
+_HANDLERS: dict[str, Callable[[TenantApi, APIRequest, Target], Answer]] = {
+    "landing": lambda state, asked_of, _: core.landing_page(state.api, asked_of),
+    "conformance": lambda state, asked_of, _: core.conformance(state.api, asked_of),
+    "openapi": _openapi,
+    "collections": _collections,
+    "collection": _collections,
+    "queryables": lambda state, asked_of, target: itemtypes.get_collection_queryables(
+        state.api, asked_of, target.collection),
+    "schema": lambda state, asked_of, target: core.get_collection_schema(state.api, asked_of, target.collection),
+    "items": lambda state, asked_of, target: itemtypes.get_collection_items(state.api, asked_of, target.collection),
+    # The id goes into links as it is given; percent-encoded, they stay links whatever it holds.
+    "item": lambda state, asked_of, target: itemtypes.get_collection_item(
+        state.api, asked_of, target.collection, quote(target.feature, safe="/")),
+}
+
+
+def _response(
+    request: Request, target: Target | None, language: Language, headers: dict[str, Any], status: int,
+    content: str | bytes,
+) -> Response:
+    body = content.encode() if isinstance(content, str) else content
+    headers = {name: str(value) for name, value in headers.items() if name != "X-Powered-By"}
+    kind = headers.get("Content-Type", "application/json")
+    if kind == "application/json" and status == HTTPStatus.OK and target and target.resource in ("items", "item"):
+        kind = "application/geo+json"
+    if kind == "application/ld+json" and (status != HTTPStatus.OK or not target or target.resource == "conformance"):
+        kind = "application/json"
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        LOGGER.error("%s: %s", request.url, body.decode())
+    if kind.startswith("text/html"):
+        kind = "text/html; charset=utf-8"
+    headers |= {"Content-Type": kind, "Content-Language": language, "Vary": "Accept, Accept-Language",
+                "Content-Length": str(len(body))}
+    return Response(b"" if request.method == "HEAD" else body, status_code=int(status), headers=headers)

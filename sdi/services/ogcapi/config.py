@@ -1,0 +1,133 @@
+"""From a tenant's declaration to the configuration of its pygeoapi: a pure function."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sdi.model.identity import Addresses, dataset_record_id
+from sdi.model.region import Region, Tenant
+from sdi.model.register import FeatureType
+from sdi.model.text import Text
+from sdi.services.contract import Publication
+from sdi.store.columns import ID
+from sdi.store.crs import CRS84, PL1992, PUBLISHED_CRS, bounds_in
+
+PROVIDER = "sdi.services.ogcapi.provider.RegisterProvider"
+
+LIMIT_DEFAULT = 10
+LIMIT_MAX = 10_000
+
+
+def configuration(publication: Publication, tenant: Tenant) -> dict[str, Any]:
+    """The pygeoapi configuration of one tenant, as JSON data."""
+    addresses = Addresses(publication.public_url, tenant.id)
+    bbox = crs84_bbox(tenant.bounds)
+    return {
+        "server": {
+            "url": addresses.service("ogcapi"),
+            "bind": {"host": "127.0.0.1", "port": 0},
+            "mimetype": "application/json; charset=UTF-8",
+            "encoding": "utf-8",
+            "gzip": False,
+            "languages": list(tenant.languages),
+            "limits": {"default_items": LIMIT_DEFAULT, "max_items": LIMIT_MAX, "on_exceed": "throttle"},
+        },
+        "logging": {"level": "ERROR"},
+        "metadata": _metadata(publication.region, tenant, addresses),
+        "resources": {ft.name: _resource(publication, tenant, addresses, ft, bbox) for ft in tenant.feature_types},
+    }
+
+
+def crs84_bbox(bounds: tuple[float, float, float, float]) -> list[float]:
+    """An EPSG:2180 extent (x = easting) as west, south, east, north in degrees, 6 decimals."""
+    return [round(edge, 6) for edge in bounds_in(bounds, CRS84.srid)]
+
+
+def _metadata(region: Region, tenant: Tenant, addresses: Addresses) -> dict[str, Any]:
+    contact = tenant.contact
+    keywords = [word for name in tenant.register_ids for word in region.registers[name].keywords]
+    return {
+        "identification": {
+            "title": _by_language(tenant, tenant.title),
+            "description": _by_language(tenant, tenant.abstract),
+            "keywords": _lists(tenant, keywords),
+            "keywords_type": "theme",
+            "terms_of_service": tenant.licence.url,
+            "url": addresses.landing,
+        },
+        "license": {"name": _by_language(tenant, tenant.licence.title), "url": tenant.licence.url},
+        "provider": {
+            "name": _by_language(tenant, contact.organisation),
+            "url": contact.url or addresses.landing,
+            "email": contact.email,
+        },
+        "contact": {
+            "name": _by_language(tenant, contact.organisation),
+            "email": contact.email,
+            "url": contact.url or addresses.landing,
+            **({"phone": contact.phone} if contact.phone else {}),
+            **({"address": contact.address} if contact.address else {}),
+            "role": "pointOfContact",
+        },
+    }
+
+
+def _resource(
+    publication: Publication, tenant: Tenant, addresses: Addresses, feature_type: FeatureType, bbox: list[float]
+) -> dict[str, Any]:
+    register = publication.region.registers[feature_type.register_id]
+    return {
+        "type": "collection",
+        "title": _by_language(tenant, feature_type.title),
+        "description": _by_language(tenant, feature_type.abstract),
+        "keywords": _lists(tenant, [register.title, *register.keywords]),
+        "links": _links(publication, tenant, addresses, feature_type),
+        "extents": {"spatial": {"bbox": bbox, "crs": CRS84.uri}},
+        "providers": [
+            {
+                "type": "feature",
+                "name": PROVIDER,
+                "data": feature_type.name,
+                "id_field": ID.name,
+                "time_field": "valid_from",
+                "include_extra_query_parameters": True,
+                "crs": list(PUBLISHED_CRS),
+                "storage_crs": PL1992.uri,
+            }
+        ],
+    }
+
+
+def _links(
+    publication: Publication, tenant: Tenant, addresses: Addresses, feature_type: FeatureType
+) -> list[dict[str, Any]]:
+    links = [{
+        "type": "text/html", "rel": "license", "title": _by_language(tenant, tenant.licence.title),
+        "href": tenant.licence.url,
+    }]
+    if "csw" in tenant.services:
+        record = dataset_record_id(publication.public_url, tenant.id, feature_type.register_id)
+        links.append({
+            "type": "application/xml", "rel": "describedby",
+            "title": _by_language(tenant, Text(pl="Metadane zbioru (ISO 19139)", en="Data set metadata (ISO 19139)")),
+            "href": addresses.record(record),
+        })
+    links += [
+        {
+            "type": "application/xml", "rel": "alternate", "href": addresses.capabilities(protocol),
+            "title": _by_language(tenant, Text(
+                pl=f"To samo jako warstwa {feature_type.name} w {protocol.upper()}",
+                en=f"The same as layer {feature_type.name} of {protocol.upper()}")),
+        }
+        for protocol in ("wms", "wfs")
+        if protocol in tenant.services
+    ]
+    return links
+
+
+def _by_language(tenant: Tenant, text: Text) -> dict[str, str]:
+    return {language: text.get(language) for language in tenant.languages}
+
+
+def _lists(tenant: Tenant, texts: list[Text]) -> dict[str, list[str]]:
+    return {language: list(dict.fromkeys(text.get(language) for text in texts)) for language in tenant.languages}

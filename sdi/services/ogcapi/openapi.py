@@ -1,0 +1,91 @@
+"""The OpenAPI document of a tenant: pygeoapi's, made true to what this service does."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+from pygeoapi.openapi import get_oas_30
+
+from sdi.services.ogcapi.parameters import CHOICES
+from sdi.store.columns import ID, PUBLISHED
+from sdi.store.crs import CRS84, PUBLISHED_CRS
+
+_SHARED = (ID, *PUBLISHED)
+"""Queryables of every collection: described once."""
+
+_UNTRUE_PARAMETERS = ("vendorSpecificParameters", "bbox-crs-epsg", "resourceId")
+
+
+def definition(config: dict[str, Any]) -> dict[str, Any]:
+    """The OpenAPI 3.0 document of a configuration, in its first language. Needs ASKED."""
+    document: dict[str, Any] = get_oas_30(deepcopy(config))
+    components = document["components"]
+    components["responses"] = {
+        "200": {"description": "OK"},
+        "default": {"description": "Error", "content": {"application/json": {"schema": _EXCEPTION}}},
+        "Queryables": {"description": "JSON Schema", "content": {
+            "application/schema+json": {"schema": {"type": "object"}}}},
+    }
+    components.pop("schemas")
+    parameters = {name: body for name, body in components["parameters"].items() if name not in _UNTRUE_PARAMETERS}
+    for name in ("crs", "bbox-crs"):
+        parameters[name]["schema"] |= {"enum": list(PUBLISHED_CRS), "default": CRS84.uri}
+    parameters["f"]["schema"]["enum"] = sorted(CHOICES["f"])
+    components["parameters"] = parameters | _own_parameters()
+    document["paths"] = {
+        path: {"get": operation}
+        for path, operations in document["paths"].items()
+        if (operation := operations.get("get")) and path.split("/")[1] in ("", "conformance", "openapi", "collections")
+    }
+    shared = {column.name for column in _SHARED}
+    for path, operations in document["paths"].items():
+        operation = operations["get"]
+        operation["parameters"] = [_parameter(body, shared, parameters) for body in operation["parameters"]
+                                   if _known(body)]
+        if path.endswith("/items"):
+            operation["parameters"] += [_reference(name) for name in ("sortby", "ids", "resulttype")]
+    used = {tag for operations in document["paths"].values() for tag in operations["get"]["tags"]}
+    document["tags"] = [tag for tag in document["tags"] if tag["name"] in used]
+    return document
+
+
+_EXCEPTION = {
+    "type": "object",
+    "required": ["code"],
+    "properties": {"code": {"type": "string"}, "description": {"type": "string"}},
+}
+
+
+def _own_parameters() -> dict[str, Any]:
+    def listed(name: str, description: str) -> dict[str, Any]:
+        return _query(name, {"type": "array", "items": {"type": "string"}}, description)
+
+    return {
+        "sortby": listed("sortby", "Properties to sort by; a minus before a name means descending."),
+        "ids": listed("ids", "Identifiers of features."),
+        "resulttype": _query("resulttype", {"type": "string", "enum": sorted(CHOICES["resulttype"]),
+                                            "default": "results"}, "hits: only the number of matches."),
+        **{column.name: _query(column.name, {"type": "string"} | (
+            {"format": "date-time"} if column.type == "datetime" else {}), column.title.en) for column in _SHARED},
+    }
+
+
+def _query(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": description, "required": False, "schema": schema,
+            "style": "form", "explode": False}
+
+
+def _reference(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/parameters/{name}"}
+
+
+def _known(body: dict[str, Any]) -> bool:
+    """Not a free-form parameter, not the one whose description lies on a branch of another project."""
+    reference = str(body.get("$ref", ""))
+    return not reference.endswith((*_UNTRUE_PARAMETERS, "sortby.yaml")) and body.get("name") != "profile"
+
+
+def _parameter(body: dict[str, Any], shared: set[str], parameters: dict[str, Any]) -> dict[str, Any]:
+    name = str(body.get("name"))
+    return _reference(name) if name in shared or name == "f" or body == parameters.get(name) else body

@@ -1,0 +1,52 @@
+"""Which query parameters each resource knows; any other is an error (OGC API - Features 7.7, query-param-unknown)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from starlette.datastructures import QueryParams
+
+from sdi.model.text import Text
+
+EVERYWHERE = frozenset({"f", "lang"})
+
+PARAMETERS: dict[str, frozenset[str]] = {
+    "landing": EVERYWHERE,
+    "conformance": EVERYWHERE,
+    "openapi": EVERYWHERE | {"ui"},
+    "collections": EVERYWHERE,
+    "collection": EVERYWHERE,
+    "queryables": EVERYWHERE | {"properties"},
+    "schema": EVERYWHERE,
+    "items": EVERYWHERE | {
+        "limit", "offset", "bbox", "bbox-crs", "crs", "datetime", "ids", "properties", "sortby", "skipGeometry",
+        "resulttype",
+    },
+    "item": EVERYWHERE | {"crs"},
+}
+"""By resource; `items` knows the properties of its feature type besides."""
+
+CHOICES: dict[str, frozenset[str]] = {
+    "f": frozenset({"json", "html", "jsonld"}),
+    "skipGeometry": frozenset({"true", "false"}),
+    "resulttype": frozenset({"results", "hits"}),
+}
+"""Parameters with few values, of which pygeoapi takes any other for the default."""
+
+
+def complaint(resource: str, queryables: Iterable[str], given: QueryParams) -> Text | None:
+    """What is wrong with the parameters of a request, or None."""
+    known = PARAMETERS[resource] | set(queryables)
+    seen: set[str] = set()
+    for name, value in given.multi_items():
+        if name not in known:
+            names = ", ".join(sorted(known))
+            return Text(pl=f"nieznany parametr {name!r}; są: {names}",
+                        en=f"unknown query parameter {name!r}; there are: {names}")
+        if name in seen:
+            return Text(pl=f"parametr {name!r} podano dwa razy", en=f"the parameter {name!r} is given twice")
+        if name in CHOICES and value not in CHOICES[name]:
+            choices = ", ".join(sorted(CHOICES[name]))
+            return Text(pl=f"{name}={value!r}: może być {choices}", en=f"{name}={value!r}: can be {choices}")
+        seen.add(name)
+    return None

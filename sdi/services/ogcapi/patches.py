@@ -1,0 +1,131 @@
+"""What pygeoapi 0.24 gets wrong and offers no seam for.
+
+Each patch says why it is here, and has a test that fails when upstream has mended the defect.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pygeoapi import api, l10n, linked_data
+from pygeoapi.api import itemtypes
+from pygeoapi.plugin import PLUGINS
+from pygeoapi.util import json_serial
+
+from sdi.services.ogcapi.provider import Box, Features, ParsedFeatures
+from sdi.services.ogcapi.render import render
+from sdi.services.ogcapi.request import ASKED
+from sdi.services.ogcapi.texts import LINK_TITLES
+from sdi.store.columns import ID
+
+CONFORMANCE = (
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/html",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
+    "http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/crs",
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables",
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables-query-parameters",
+)
+"""The conformance classes of OGC API - Features that this service keeps."""
+
+
+def apply() -> None:
+    """Put every patch in place; safe to call again."""
+    with warnings.catch_warnings():
+        # Imported now and not within a request; its models are written in the manner of pydantic 1.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        api.all_apis()
+    api.render_j2_template = itemtypes.render_j2_template = linked_data.render_j2_template = rendered
+    api.to_json = itemtypes.to_json = to_json
+    itemtypes.transform_bbox = kept_bbox
+    api.setup_logger = no_logging
+    # CSV is offered for every collection whether it is configured or not, and would lose the geometries.
+    PLUGINS["formatter"].clear()
+    # Every page without an offset is a warning.
+    logging.getLogger("pygeoapi").setLevel(logging.ERROR)
+    logging.getLogger(api.__name__).addFilter(_not_of_clients)
+    itemtypes.CONFORMANCE_CLASSES_FEATURES[:] = CONFORMANCE
+    l10n._gettext_cache["pl"] = dict(LINK_TITLES)
+
+
+def rendered(
+    config: Mapping[str, Any], tpl_config: object, template: str, data: dict[str, Any], locale_: Any = None
+) -> str:
+    """In place of `render_j2_template`, which leaks between tenants and compiles each template at each request (89 ms).
+
+    It takes the configuration from a cache that has the language as its only key: the second tenant's pages show
+    the first one's title and links. JSON-LD goes through it too, as a template that only writes JSON.
+    """
+    if template.endswith(".jsonld"):
+        return to_json(data).decode()
+    return render(config, template, _true(data))
+
+
+def to_json(content: Any, pretty: bool = False) -> bytes:
+    """In place of `to_json`, which writes `&lt;` for every `<` in the data and cannot take features that are text.
+
+    Such features are spliced in as they are, never parsed.
+    """
+    if not isinstance(content, dict):
+        return _dumps(content)
+    content = _true(content)
+    features = content.get("features")
+    if not isinstance(features, Features):
+        return _dumps(content)
+    rest = _dumps({key: value for key, value in content.items() if key != "features"})
+    return b"".join((rest[:-1], b',"features":[', b",".join(features.texts), b"]}"))
+
+
+def kept_bbox(bbox: Sequence[float], from_crs: str, to_crs: str) -> Box:
+    """In place of `transform_bbox`, which transforms two corners only and gives infinity beyond a projection.
+
+    So a box in degrees would lose features along its bent edges. The box is kept as given; the store transforms it.
+    """
+    return Box.of(bbox, from_crs)
+
+
+def no_logging(config: Mapping[str, Any]) -> None:
+    """In place of `setup_logger`, which sets up the root logger of the whole process for each API that is built."""
+
+
+def _not_of_clients(record: logging.LogRecord) -> bool:
+    """`get_exception` logs every mistake of a client as an error with a traceback; this service logs its own errors."""
+    return record.funcName != "get_exception"
+
+
+def _true(content: dict[str, Any]) -> dict[str, Any]:
+    """With links that lead where they say, and queryables with their titles.
+
+    pygeoapi links to processes and tiles whether they are there or not, to a page behind a last page that is
+    full, and to the first page as the page itself; it takes names for titles.
+    """
+    if "$schema" in content:
+        columns = {ID.name: ID} | ASKED.get().reader.columns(ASKED.get().collection)
+        return {**content, "properties": {
+            name: {**field, "title": columns[name].title.get(ASKED.get().language)} if name in columns else field
+            for name, field in content["properties"].items()
+        }}
+    if not isinstance(content.get("links"), list):
+        return content
+    page = content.get("features")
+    if not isinstance(page, Features | ParsedFeatures):
+        return {**content, "links": [link for link in content["links"] if _served(link)]}
+    return {**content, "links": [
+        {**link, "href": f"{link['href']}&offset={page.offset}"}
+        if page.offset and link["rel"] in ("self", "alternate") else link
+        for link in content["links"]
+        if _served(link) and (page.more or link["rel"] != "next")
+    ]}
+
+
+def _served(link: Mapping[str, Any]) -> bool:
+    return not str(link["rel"]).endswith(("processes", "tiling-schemes"))
+
+
+def _dumps(content: Any) -> bytes:
+    return json.dumps(content, default=json_serial, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,0 +1,28 @@
+"""What is being asked, for the code that pygeoapi calls without telling it."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from sdi.model.text import Language
+from sdi.store.crs import Crs
+from sdi.store.reader import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request to a tenant's API."""
+
+    reader: Reader
+    collection: str
+    """The feature type asked for; empty where none is."""
+    language: Language
+    format: str
+    """json, html or jsonld."""
+    crs: Crs
+    """Of the coordinates in the answer."""
+
+
+ASKED: ContextVar[Asked] = ContextVar("ASKED")
+"""Set for the length of a request; pygeoapi builds a provider per request from plain configuration only."""

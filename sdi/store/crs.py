@@ -1,0 +1,117 @@
+"""The coordinate reference systems that features are published in, their axes, and boxes given in them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+
+import pyproj
+import shapely
+from pyproj.enums import TransformDirection
+from shapely.geometry.base import BaseGeometry
+
+STORED_SRID = 2180
+"""The CRS of every stored geometry (PL-1992), axes x = easting."""
+
+_DOMAIN = (0.0, 0.0, 1_000_000.0, 1_000_000.0)
+"""Poland with a wide margin in EPSG:2180; nothing that is stored lies outside, so boxes are cut to it."""
+
+_STEPS = 100
+"""Pieces into which an edge of a box is cut before it is transformed: 3 cm of sagitta on an edge of 100 km."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crs:
+    """A CRS that services publish."""
+
+    uri: str
+    srid: int
+    flipped: bool
+    """The authority's axis order is northing/easting or latitude/longitude."""
+    digits: int
+    """Decimals of a published coordinate: millimetres in metres, about a centimetre in degrees."""
+
+
+def _epsg(srid: int, *, flipped: bool, digits: int) -> Crs:
+    return Crs(f"http://www.opengis.net/def/crs/EPSG/0/{srid}", srid, flipped, digits)
+
+
+CRS84 = Crs("http://www.opengis.net/def/crs/OGC/1.3/CRS84", 4326, False, 7)
+PL1992 = _epsg(2180, flipped=True, digits=3)
+
+PUBLISHED_CRS: dict[str, Crs] = {
+    crs.uri: crs
+    for crs in (
+        CRS84,
+        _epsg(4326, flipped=True, digits=7),
+        _epsg(4258, flipped=True, digits=7),
+        PL1992,
+        *(_epsg(zone, flipped=True, digits=3) for zone in (2176, 2177, 2178, 2179)),
+        _epsg(3857, flipped=False, digits=3),
+        _epsg(3035, flipped=True, digits=3),
+    )
+}
+"""By URI, the default first (OGC API - Features part 2, requirement 2: CRS84 is always among them)."""
+
+
+@cache
+def _from_stored(srid: int) -> pyproj.Transformer:
+    return pyproj.Transformer.from_crs(STORED_SRID, srid, always_xy=True)
+
+
+@cache
+def _domain(srid: int) -> tuple[float, float, float, float]:
+    return bounds_in(_DOMAIN, srid)
+
+
+def bounds_in(bounds: tuple[float, float, float, float], srid: int) -> tuple[float, float, float, float]:
+    """Bounds of an EPSG:2180 extent (x = easting) in another CRS, x first whatever the authority says."""
+    if srid == STORED_SRID:
+        return bounds
+    west, south, east, north = _from_stored(srid).transform_bounds(*bounds, densify_pts=21)
+    return west, south, east, north
+
+
+def box_as_stored(values: tuple[float, ...], crs: Crs) -> BaseGeometry | None:
+    """The area of a bbox parameter in EPSG:2180, x = easting; None where it lies wholly outside of Poland.
+
+    `values` are 4 or 6 numbers in the axis order of `crs` (OGC API - Features 7.15.3); heights are ignored.
+    A west edge east of the east edge means a geographic box across the antimeridian.
+    Raises ValueError for other counts, for numbers that are not finite and for edges in the wrong order.
+    """
+    if len(values) not in (4, 6) or not all(math.isfinite(value) for value in values):
+        raise ValueError("a bbox has 4 or 6 finite numbers")
+    half = len(values) // 2
+    (west, south), (east, north) = values[:2], values[half : half + 2]
+    if crs.flipped:
+        west, south, east, north = south, west, north, east
+    low_x, low_y, high_x, high_y = _domain(crs.srid)
+    if west > east and crs.srid in (4326, 4258):
+        # Of the two parts, [west, 180] and [-180, east], at most one can meet Poland as long as they do not overlap.
+        west, east = (west, 180.0) if west <= high_x else (-180.0, east)
+    if west > east or south > north:
+        raise ValueError("the lower corner of a bbox comes first")
+    west, south, east, north = max(west, low_x), max(south, low_y), min(east, high_x), min(north, high_y)
+    if west > east or south > north:
+        return None
+    # A polygon cannot say a box without breadth: that is a line or a point.
+    corners = list(dict.fromkeys(((west, south), (east, south), (east, north), (west, north))))
+    path = _transformed(corners if len(corners) < 4 else [*corners, corners[0]], crs.srid)
+    return shapely.Point(path) if len(corners) == 1 else shapely.LineString(path) if len(corners) == 2 else (
+        shapely.Polygon(path))
+
+
+def _transformed(path: list[tuple[float, float]], srid: int) -> list[tuple[float, float]]:
+    """A path in EPSG:2180, with points set between where its edges would bend."""
+    if srid == STORED_SRID:
+        return path
+    between = [
+        (x0 + (x1 - x0) * step / _STEPS, y0 + (y1 - y0) * step / _STEPS)
+        for (x0, y0), (x1, y1) in pairwise(path)
+        for step in range(_STEPS)
+    ]
+    xs, ys = zip(*between, path[-1], strict=True)
+    eastings, northings = _from_stored(srid).transform(xs, ys, direction=TransformDirection.INVERSE)
+    return list(zip(eastings, northings, strict=True))

@@ -1,0 +1,85 @@
+"""What is asked wrongly is refused with 400 or 404 and a sentence, never with 500."""
+
+from __future__ import annotations
+
+import pytest
+import shapely
+
+from tests.services.ogcapi.conftest import Client, Table
+
+ITEMS = "/0415/ogcapi/collections/dzialki/items"
+
+
+@pytest.mark.parametrize("query", [
+    "nonsense=1", "county_=0415", "geom=x", "fid=1", "source=x", "filter=county='0415'", "q=x",
+    "limit=0", "limit=-1", "limit=ten", "limit=1.5", "limit=", "offset=-1", "offset=x",
+    "bbox=1,2,3", "bbox=a,b,c,d", "bbox=nan,50,20,51", "bbox=18,54,19,53", "bbox=inf,0,0,0", "bbox=",
+    "bbox=500000,600000,400000,700000&bbox-crs=http://www.opengis.net/def/crs/EPSG/0/2180",
+    "bbox=600000,500000,700000,400000&bbox-crs=http://www.opengis.net/def/crs/EPSG/0/2180",
+    "bbox-crs=http://www.opengis.net/def/crs/EPSG/0/2180", "bbox=1,2,3,4&bbox-crs=EPSG:2180",
+    "crs=http://www.opengis.net/def/crs/EPSG/0/32633", "crs=EPSG:2180", "crs=nonsense",
+    "datetime=yesterday", "datetime=2021-13-01", "datetime=2021-01-01/2020-01-01", "datetime=a/b/c", "datetime=../..x",
+    "datetime=/", "datetime=", "datetime=..", "datetime=../..", "datetime=2020-01-01T00:00:00",
+    "pole_ewidencyjne=big", "valid_from=2020", "valid_from=2020-01-01T00:00:00", "numer_dzialki=a%00b", "ids=%00",
+    "properties=nonsense", "properties=geom", "sortby=geom", "sortby=nonsense", "sortby=-",
+    "skipGeometry=perhaps", "resulttype=all", "f=xml", "limit=1&limit=2",
+])
+def test_bad_parameters(client: Client, dzialki: Table, query: str) -> None:
+    dzialki.insert([{"id": "a", "geom": shapely.Point(472_000, 551_000)}])
+    response = client.get(f"{ITEMS}?{query}")
+    assert response.status_code == 400, response.text
+    problem = response.json()
+    assert problem["code"] and len(problem["description"]) > 10
+    html = client.get(f"{ITEMS}?{query}", headers={"Accept": "text/html"})
+    assert html.status_code == 400
+
+
+@pytest.mark.parametrize("value", [
+    "'; drop table egib.dzialki; --", "1 or 1=1", '") or true --', "%(tenant)s", "\\'", "{}", "$1", "%s",
+])
+def test_injection_finds_nothing_and_harms_nothing(client: Client, dzialki: Table, value: str) -> None:
+    dzialki.insert([{"id": "a", "county": "0463"}, {"id": "b"}])
+    for name in ("numer_dzialki", "id", "ids", "county"):
+        response = client.get(ITEMS, params={name: value})
+        assert response.status_code == 200 and response.json()["features"] == []
+    for name in ("sortby", "properties", "crs", "datetime", "bbox", value):
+        assert client.get(ITEMS, params={name: value}).status_code == 400
+    assert client.get(f"{ITEMS}/{value.replace('%', '%25').replace('?', '%3F')}").status_code == 404
+    assert client.items("0415")["numberMatched"] == 1
+
+
+def test_an_odd_offset_gives_an_empty_page(client: Client, dzialki: Table) -> None:
+    dzialki.insert([{"id": "a"}])
+    assert client.items("0415", offset=10**30)["features"] == []
+
+
+@pytest.mark.parametrize("path", [
+    "nothing", "collections/nothing", "collections/nothing/items", "collections/nothing/items/a",
+    "collections/nothing/schema", "collections/dzialki/nothing", "collections/dzialki/items/nothing", "processes",
+    "TileMatrixSets", "collections/dzialki/items/a/b/c",
+])
+def test_unknown_things_are_not_found(client: Client, path: str) -> None:
+    for headers, kind in (({}, "application/json"), ({"Accept": "text/html"}, "text/html; charset=utf-8")):
+        response = client.get(f"/0415/ogcapi/{path}", headers=headers)
+        assert response.status_code == 404
+        assert response.headers["Content-Type"] == kind
+
+
+def test_other_methods_are_refused(client: Client) -> None:
+    for method in ("POST", "PUT", "DELETE", "PATCH"):
+        response = client.request(method, ITEMS)
+        assert response.status_code == 405
+        assert response.headers["Allow"] == "GET, HEAD"
+
+
+@pytest.mark.parametrize("path", ["", "/conformance", "/collections", "/collections/dzialki", "/openapi",
+                                  "/collections/dzialki/schema", "/collections/dzialki/queryables"])
+def test_unknown_parameters_are_refused_everywhere(client: Client, path: str) -> None:
+    assert client.get(f"/0415/ogcapi{path}?nonsense=1").status_code == 400
+    assert client.get(f"/0415/ogcapi{path}?f=json&lang=en").status_code == 200
+
+
+def test_complaints_are_in_the_language_of_the_user(client: Client) -> None:
+    assert "nieznany parametr" in client.get(f"{ITEMS}?x=1&lang=pl").json()["description"]
+    english = client.get(f"{ITEMS}?x=1", headers={"Accept-Language": "en"})
+    assert "unknown query parameter" in english.json()["description"]
