@@ -27,6 +27,9 @@ class Unit:
     """Address or path, as lineage shows it; without credentials."""
     request: Mapping[str, Any] = field(default_factory=dict)
     """What the harvester itself needs to fetch it."""
+    stamp: str = ""
+    """What tells its state before it is fetched (size and time of a file, ETag); with another one, a run starts anew
+    instead of going on with bytes that are no longer the source's."""
 
 
 @dataclass(frozen=True, slots=True)

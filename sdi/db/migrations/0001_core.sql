@@ -23,7 +23,8 @@ create table sdi.run (
 );
 create index run_source on sdi.run (source, run desc);
 
--- A resumable piece of a run: a file, a page. It stands here when its rows are in the stage, in the same transaction.
+-- A resumable piece of a run: a file, a page. It stands here when its bytes are in the archive; it is finished when
+-- its rows are in the stage, in the same transaction.
 create table sdi.unit (
     run bigint not null references sdi.run on delete cascade,
     unit text not null,
@@ -31,11 +32,12 @@ create table sdi.unit (
     sha256 text not null,      -- of the raw bytes; also their name in the archive
     bytes bigint not null,
     origin text not null,      -- address or path it came from
-    read integer not null,
-    staged integer not null,
-    quarantined integer not null,
-    left_out integer not null, -- known classes that are not feature types
-    finished_at timestamptz not null default clock_timestamp(),
+    stamp text not null default '',        -- state of the piece as the source says before it is fetched
+    read integer not null default 0,
+    staged integer not null default 0,
+    quarantined integer not null default 0,
+    left_out integer not null default 0,   -- known classes that are not feature types of the source
+    finished_at timestamptz,
     primary key (run, unit)
 );
 

@@ -1,0 +1,64 @@
+"""List what is wrong with the objects that were harvested last.
+
+An object that was `quarantined` is set aside and not served; one that was `repaired`, or has a `warning`, is served.
+
+  sdi issues                          of all sources, how many by code
+  sdi issues 0415-egib                each of one source
+  sdi issues --code invalid-geometry  each with this code
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from psycopg.rows import dict_row
+from rich.console import Console
+from rich.table import Table
+
+from sdi.db.cluster import node_database
+from sdi.db.migrate import migrate
+from sdi.db.queries import query
+from sdi.model.load import load_region
+from sdi.settings import Settings
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of the verb."""
+    parser.add_argument("source", nargs="?", metavar="SOURCE", help="of this source only")
+    parser.add_argument("--code", help="with this code only, such as invalid-geometry")
+    parser.add_argument("--limit", type=int, default=100, help="list at most so many (default: 100)")
+    parser.add_argument("--json", action="store_true", help="as JSON, one issue a line, with the object as it came")
+
+
+def run(settings: Settings, options: argparse.Namespace) -> int:
+    """List issues."""
+    chosen = {"source": options.source, "code": options.code}
+    registers = load_region(settings.home, settings.region).region.registers
+    with node_database(settings) as database:
+        migrate(database, registers.values())
+        with database.connect("harvest", row_factory=dict_row) as connection:
+            counts = connection.execute(query("issues", "counts"), chosen).fetchall()
+            found = connection.execute(query("issues", "current"), {**chosen, "limit": options.limit}).fetchall()
+    console = Console(soft_wrap=True)
+    if options.json:
+        for issue in found:
+            print(json.dumps(issue, ensure_ascii=False))
+    elif not counts:
+        console.print("No issues.")
+    elif options.source is None and options.code is None:
+        console.print(_table(("source", "severity", "code", "count"), counts))
+    else:
+        columns = ("severity", "code", "feature_type", "object_id", "field", "message", "position")
+        console.print(_table(columns, found))
+        total = sum(row["count"] for row in counts)
+        if total > len(found):
+            console.print(f"{len(found)} of {total:,} issues; more with --limit")
+    return 0
+
+
+def _table(columns: tuple[str, ...], rows: list[dict[str, object]]) -> Table:
+    table = Table(*(name.replace("_", " ") for name in columns), show_edge=False)
+    for row in rows:
+        table.add_row(*("" if row[name] is None else str(row[name]).replace("[", r"\[") for name in columns))
+    return table

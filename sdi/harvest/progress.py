@@ -1,0 +1,152 @@
+"""What a person sees while a harvest runs: bars on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Self, TextIO
+
+from rich.console import Console
+from rich.filesize import decimal
+from rich.progress import (
+    BarColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import (
+    Progress as RichProgress,
+)
+
+PAUSE_S = 5.0
+"""Seconds between two lines where there is no terminal."""
+
+
+class Progress(AbstractContextManager["Progress"]):
+    """What a run reports; this one shows nothing."""
+
+    def step(self, source: str, text: str) -> None:
+        """A new stage of the work on a source: fetching, reading, committing."""
+
+    def fetched(self, units: int, size: int) -> None:
+        """So many units and bytes have been fetched in all."""
+
+    def expect(self, size: int) -> None:
+        """So many bytes are to be read in all."""
+
+    def read(self, objects: int) -> None:
+        """So many more objects have been read."""
+
+    def done(self, size: int) -> None:
+        """A unit of so many bytes has been read."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+
+class Bars(Progress):
+    """A bar per source on a terminal: what, how many, how fast, how long still."""
+
+    def __init__(self, console: Console) -> None:
+        self._bars = RichProgress(
+            TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[count]}"),
+            TimeElapsedColumn(), TimeRemainingColumn(), console=console, transient=True,
+        )
+        self._task = self._bars.add_task("", total=None, count="")
+        self._objects = 0
+        self._since = time.monotonic()
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def step(self, source: str, text: str) -> None:
+        """Begin the bar anew."""
+        self._objects, self._since = 0, time.monotonic()
+        self._bars.reset(self._task, description=f"{source}: {text}", total=None, count="")
+
+    def fetched(self, units: int, size: int) -> None:
+        """Show what has come in."""
+        self._bars.update(self._task, count=f"{units} units, {decimal(size)}")
+
+    def expect(self, size: int) -> None:
+        """The bar's full length, in bytes."""
+        self._bars.update(self._task, total=size)
+
+    def read(self, objects: int) -> None:
+        """Show how many and how fast."""
+        self._objects += objects
+        self._bars.update(self._task, count=_rate(self._objects, self._since))
+
+    def done(self, size: int) -> None:
+        """Move the bar."""
+        self._bars.update(self._task, advance=size)
+
+
+class Lines(Progress):
+    """A line at each stage of the work, and every few seconds in between."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._source = ""
+        self._objects = self._done = self._total = 0
+        self._since = self._last = time.monotonic()
+
+    def step(self, source: str, text: str) -> None:
+        """Always worth a line."""
+        self._source = source
+        self._objects = self._done = self._total = 0
+        self._since = self._last = time.monotonic()
+        self._say(text)
+
+    def fetched(self, units: int, size: int) -> None:
+        """Now and then."""
+        self._now_and_then(f"{units} units, {decimal(size)}")
+
+    def expect(self, size: int) -> None:
+        """Remembered for the share and the time left."""
+        self._total = size
+
+    def read(self, objects: int) -> None:
+        """Now and then."""
+        self._objects += objects
+        share = f", {self._done / self._total:.0%} of {decimal(self._total)}" if self._total else ""
+        self._now_and_then(f"{_rate(self._objects, self._since)}{share}{self._left()}")
+
+    def done(self, size: int) -> None:
+        """Remembered for the share and the time left."""
+        self._done += size
+
+    def _left(self) -> str:
+        if not self._done:
+            return ""
+        seconds = (time.monotonic() - self._since) * (self._total - self._done) / self._done
+        return f", about {seconds:.0f} s left"
+
+    def _now_and_then(self, text: str) -> None:
+        if time.monotonic() - self._last >= PAUSE_S:
+            self._last = time.monotonic()
+            self._say(text)
+
+    def _say(self, text: str) -> None:
+        print(f"{self._source}: {text}", file=self._stream, flush=True)
+
+
+def _rate(objects: int, since: float) -> str:
+    seconds = max(time.monotonic() - since, 0.001)
+    return f"{objects:,} objects, {objects / seconds:,.0f}/s"
+
+
+def for_terminal(stream: TextIO = sys.stderr) -> Progress:
+    """Bars where `stream` is a terminal, else lines."""
+    console = Console(file=stream)
+    return Bars(console) if console.is_terminal else Lines(stream)

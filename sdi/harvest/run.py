@@ -1,0 +1,233 @@
+"""One run of one source: gather and fetch into the archive, read into the stage, then check and commit at once.
+
+A run may be killed at any moment: what is in the archive is not fetched again, what is in the stage is not read again,
+and the commit is one transaction. What is served changes with that transaction or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from pydantic import BaseModel, ValidationError
+
+from sdi.db.database import Database
+from sdi.db.feature_tables import current_table
+from sdi.errors import SourceError
+from sdi.harvest import registry
+from sdi.harvest.archive import Archive
+from sdi.harvest.contract import Delivery, Harvester, Job, Unit
+from sdi.harvest.ledger import KeptUnit, Run, State, lock_source, units_of
+from sdi.harvest.progress import Progress
+from sdi.harvest.settle import settle
+from sdi.harvest.stage import Stager
+from sdi.model.region import Region, Source
+from sdi.settings import Settings
+
+STAGING = 1
+"""Raised when the same objects would be staged differently; part of the fingerprint."""
+BIG = 1_000
+"""Changed rows of a table that call for new planner statistics."""
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended."""
+
+    source: str
+    run: int
+    state: State
+    """committed, unchanged, refused or failed."""
+    message: str | None
+    """For a clerk: why it was refused or failed, and what to do."""
+    summary: dict[str, Any]
+    """As in `sdi.run.summary`: counts in all and per feature type, issues by code, checks."""
+    seconds: float
+
+    @property
+    def good(self) -> bool:
+        """Whether what is served is what the source has."""
+        return self.state in ("committed", "unchanged")
+
+
+class _Moved(Exception):
+    """The source has changed under an unfinished run, which cannot be gone on with."""
+
+
+def harvest(source: Source, region: Region, database: Database, settings: Settings, progress: Progress) -> Outcome:
+    """Run one source to its end; a run of it that was killed is gone on with.
+
+    A source that gives no usable delivery makes an outcome `failed` or `refused`. Raises SourceError where the source
+    is being harvested by another process or its declaration cannot be used, DatabaseError, and whatever is a mistake
+    of ours (the run is then closed as failed too).
+    """
+    since = time.monotonic()
+    kind = registry.harvester(source.kind)
+    parameters = _parameters(kind, source)
+    with database.connect("harvest", autocommit=True) as connection:
+        lock_source(connection, source.id)
+        try:
+            outcome = _Attempt(connection, source, region, settings, progress, kind, parameters).run(since)
+        except _Moved:
+            outcome = _Attempt(connection, source, region, settings, progress, kind, parameters, True).run(since)
+    _analyze(database, region, outcome)
+    return outcome
+
+
+def fingerprint(source: Source, region: Region, kind: type[Harvester[Any]]) -> str:
+    """Hash of all that decides how the same bytes are read: declaration, registers, communes, reading code."""
+    registers = {ft.register_id for ft in region.owned_by(source)}
+    units = {
+        teryt: None if unit.geometry is None else hashlib.sha256(unit.geometry.wkb).hexdigest()
+        for teryt, unit in region.units.items()
+        if teryt.startswith(source.county)
+    }
+    facts = [STAGING, kind.version, source.model_dump(mode="json"), units,
+             {name: region.registers[name].model_dump(mode="json") for name in registers}]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _parameters(kind: type[Harvester[Any]], source: Source) -> BaseModel:
+    try:
+        return kind.Parameters.model_validate(source.parameters)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise SourceError(f"sources/{source.id}.yaml: parameters of kind {source.kind}: {wrong}") from error
+
+
+class _Attempt:
+    """The steps of one run."""
+
+    def __init__(
+        self, connection: Connection, source: Source, region: Region, settings: Settings, progress: Progress,
+        kind: type[Harvester[Any]], parameters: BaseModel, anew: bool = False,
+    ) -> None:
+        self.connection, self.source, self.region, self.settings = connection, source, region, settings
+        self.progress, self.kind = progress, kind
+        self.feature_types = region.owned_by(source)
+        self.fingerprint = fingerprint(source, region, kind)
+        self.archive = Archive(settings.var)
+        self.archive.sweep(source.id)
+        self.harvester = kind(
+            Job(source, self.feature_types, region.registers, settings.home, region.bounds(source.county)), parameters
+        )
+        self.books = Run.start(connection, source, self.fingerprint, self.feature_types, anew)
+
+    def run(self, since: float) -> Outcome:
+        """Gather, read, settle; any error but an interruption closes the run as failed."""
+        try:
+            deliveries = self._gather()
+            state, message, summary = self._unchanged(deliveries) or self._changed(deliveries)
+        except (SourceError, OSError) as error:
+            state, message, summary = "failed", str(error), {}
+            self.books.fail(message)
+        except _Moved:
+            raise
+        except Exception as error:
+            if not self.connection.broken:
+                self.books.fail(f"{type(error).__name__}: {error}")
+            raise
+        return Outcome(self.source.id, self.books.run, state, message, summary, time.monotonic() - since)
+
+    def _gather(self) -> list[Delivery]:
+        """Every unit of the source, in the archive; those that a killed run had fetched are not fetched again."""
+        self.progress.step(self.source.id, "fetching")
+        known = self.books.units()
+        deliveries: list[Delivery] = []
+        size = 0
+        units = self.harvester.gather()
+        unit = next(units, None)
+        while unit is not None:
+            delivery = self._kept(unit, len(deliveries), known.pop(unit.id, None)) or self._fetch(unit, len(deliveries))
+            deliveries.append(delivery)
+            size += delivery.bytes
+            self.progress.fetched(len(deliveries), size)
+            try:
+                unit = units.send(delivery)
+            except StopIteration:
+                break
+        if known:
+            raise _Moved
+        return deliveries
+
+    def _kept(self, unit: Unit, ordinal: int, kept: KeptUnit | None) -> Delivery | None:
+        if kept is None:
+            return None
+        path = self.archive.path(kept.sha256)
+        if (kept.ordinal, kept.stamp) != (ordinal, unit.stamp) or not path.is_file():
+            raise _Moved
+        return Delivery(unit, path, kept.sha256, kept.bytes, received=False)
+
+    def _fetch(self, unit: Unit, ordinal: int) -> Delivery:
+        sha256, size = self.archive.keep(self.source.id, lambda path: self.harvester.fetch(unit, path))
+        self.books.add(unit, ordinal, sha256, size)
+        return Delivery(unit, self.archive.path(sha256), sha256, size, received=True)
+
+    def _unchanged(self, deliveries: list[Delivery]) -> tuple[State, str | None, dict[str, Any]] | None:
+        """The end of the run where the bytes and the way of reading them are those of the last good run."""
+        last = self.books.last_good()
+        if last is None or last[1] != self.fingerprint:
+            return None
+        before = [(unit.unit, unit.sha256) for unit in units_of(self.connection, last[0]).values()]
+        if before != [(delivery.unit.id, delivery.sha256) for delivery in deliveries]:
+            return None
+        summary = last[2]
+        for part in summary.get("feature_types", {}).values():
+            part.update(unchanged=part["current"], new=0, changed=0, gone=0)
+        message = "the same bytes as in the last good run"
+        with self.connection.transaction():
+            self.books.inherit(last[0])
+            self.books.end("unchanged", message, summary)
+        return "unchanged", message, summary
+
+    def _changed(self, deliveries: list[Delivery]) -> tuple[State, str | None, dict[str, Any]]:
+        """Read what is not in the stage yet, then settle."""
+        self.progress.step(self.source.id, "reading")
+        self.progress.expect(sum(delivery.bytes for delivery in deliveries))
+        stager = Stager(self.connection, self.books.run, self.region, self.source, self.feature_types)
+        known = self.books.units()
+        for ordinal, delivery in enumerate(deliveries):
+            if not known[delivery.unit.id].finished:
+                self._read(stager, ordinal, delivery)
+            self.progress.done(delivery.bytes)
+        self.progress.step(self.source.id, "checking and committing")
+        return settle(self.connection, self.books, self.region, self.settings, self._origin(deliveries))
+
+    def _read(self, stager: Stager, ordinal: int, delivery: Delivery) -> None:
+        report: Callable[[int], None] = self.progress.read
+        with self.connection.transaction():
+            tally = stager.stage(ordinal, self.harvester.read(delivery), report)
+            self.books.finish(delivery.unit.id, tally)
+
+    def _origin(self, deliveries: list[Delivery]) -> dict[str, Any]:
+        """The part of the lineage that says where the data came from."""
+        return {
+            "kind": self.source.kind,
+            "harvester_version": self.kind.version,
+            "fingerprint": self.fingerprint,
+            "deliveries": [
+                {"unit": d.unit.id, "origin": d.unit.origin, "sha256": d.sha256, "bytes": d.bytes} for d in deliveries
+            ],
+        }
+
+
+def _analyze(database: Database, region: Region, outcome: Outcome) -> None:
+    """New planner statistics for tables that a commit changed much; only their owner may make them."""
+    if outcome.state != "committed":
+        return
+    with database.connect("owner", autocommit=True) as connection:
+        for name in _changed_much(outcome):
+            connection.execute(b"analyze " + current_table(region.feature_types[name]).as_bytes())
+
+
+def _changed_much(outcome: Outcome) -> Iterator[str]:
+    for name, part in outcome.summary["feature_types"].items():
+        if part["new"] + part["changed"] + part["gone"] >= BIG:
+            yield name

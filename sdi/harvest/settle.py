@@ -1,0 +1,108 @@
+"""The end of a run in one transaction: what was staged is resolved, checked, and committed or refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+from sdi.db.queries import query
+from sdi.harvest.checks import Check, Delivered, check
+from sdi.harvest.ledger import Run, State
+from sdi.model.region import Region
+from sdi.model.register import FeatureType
+from sdi.records.refresh import refresh
+from sdi.settings import Settings
+from sdi.store.commit import Commit, Difference
+from sdi.store.resolve import Resolved, resolve
+
+Settled = tuple[State, str | None, dict[str, Any]]
+Connection = psycopg.Connection[Any]
+
+
+def settle(
+    connection: Connection, run: Run, region: Region, settings: Settings, origin: dict[str, Any]
+) -> Settled:
+    """Check the stage of a run and commit it; returns state, message and summary as written to `sdi.run`.
+
+    `origin` goes into the lineage: kind, harvester version, fingerprint, deliveries.
+    """
+    feature_types = region.owned_by(run.source)
+    with connection.transaction():
+        connection.execute(query("harvest", "lock_commits"))
+        aside = run.counts("quarantined_counts")
+        resolved = {ft.name: resolve(connection, run.run, run.source, ft) for ft in feature_types}
+        results = check(run.source, _delivered(resolved, aside))
+        summary = _summary(run, resolved, aside, origin, results)
+        failed = [result.message for result in results if result.refuses and not result.passed]
+        if failed:
+            message = "; ".join(failed)
+            run.close("refused", message, {**summary, "stage": True})
+            return "refused", message, summary
+        return _commit(connection, run, region, settings, feature_types, resolved, summary, origin)
+
+
+def _commit(
+    connection: Connection, run: Run, region: Region, settings: Settings, feature_types: tuple[FeatureType, ...],
+    resolved: dict[str, Resolved], summary: dict[str, Any], origin: dict[str, Any],
+) -> Settled:
+    commit = Commit(connection, run.run, run.source)
+    differences: dict[str, Difference] = {}
+    for feature_type in feature_types:
+        differences[feature_type.name] = commit.apply(feature_type, resolved[feature_type.name].adopted)
+    for name, difference in differences.items():
+        summary["feature_types"][name].update(
+            new=difference.new, changed=difference.changed, gone=difference.gone,
+            unchanged=resolved[name].current - difference.new - difference.changed,
+        )
+    if not any(differences.values()) and not any(part.adopted for part in resolved.values()):
+        commit.abandon()
+        message = "other bytes, but the same objects as in the last good run"
+        run.end("unchanged", message, summary)
+        return "unchanged", message, summary
+    summary["version"] = commit.version
+    commit.finish({**origin, **summary})
+    refresh(connection, region, settings.public_url, settings.home, run.source.county)
+    run.end("committed", None, summary)
+    return "committed", None, summary
+
+
+def _delivered(resolved: dict[str, Resolved], aside: dict[str, int]) -> dict[str, Delivered]:
+    """What the checks look at; objects set aside whose feature type is not known stand under ''."""
+    parts = {
+        name: Delivered(
+            read=part.staged + aside.get(name, 0), quarantined=part.aside + aside.get(name, 0), current=part.current,
+            outside=part.outside, before=part.before, vanished=part.vanished,
+        )
+        for name, part in resolved.items()
+    }
+    for name, count in aside.items():
+        if name not in parts:
+            parts[name] = Delivered(read=count, quarantined=count, current=0, outside=0, before=0, vanished=0)
+    return parts
+
+
+def _summary(
+    run: Run, resolved: dict[str, Resolved], aside: dict[str, int], origin: dict[str, Any], results: list[Check]
+) -> dict[str, Any]:
+    """Counts that add up: read = staged + quarantined + left_out, staged = current + past + duplicates."""
+    units = run.units().values()
+    set_aside = sum(part.aside for part in resolved.values())
+    return {
+        "units": len(origin["deliveries"]),
+        "bytes": sum(delivery["bytes"] for delivery in origin["deliveries"]),
+        "read": sum(unit.read for unit in units),
+        "staged": sum(unit.staged for unit in units) - set_aside,
+        "quarantined": sum(unit.quarantined for unit in units) + set_aside,
+        "left_out": sum(unit.left_out for unit in units),
+        "left_out_classes": run.left_out,
+        "issues": run.counts("issue_counts"),
+        "checks": [result.as_json() for result in results],
+        "feature_types": {
+            name: {
+                "read": part.staged + aside.get(name, 0), "quarantined": part.aside + aside.get(name, 0),
+                "current": part.current, "past": part.past, "duplicates": part.duplicates,
+            }
+            for name, part in resolved.items()
+        },
+    }

@@ -1,0 +1,74 @@
+"""Values as the registers keep them: text for COPY, times with their offset."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import date, datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from sdi.model.register import AttributeType
+
+CIVIL_TIME = ZoneInfo("Europe/Warsaw")
+"""Times without an offset are Polish civil time."""
+
+Value = str | int | float | bool
+Convert = Callable[[object], Value]
+
+_BIGINT = 2**63
+
+
+@lru_cache(maxsize=1 << 16)
+def moment(text: str) -> str:
+    """A date or time (ISO 8601) with the offset it had in Poland, unless it has one. Raises ValueError."""
+    return _aware(datetime.fromisoformat(text.strip()))
+
+
+def _aware(value: datetime) -> str:
+    return (value if value.tzinfo is not None else value.replace(tzinfo=CIVIL_TIME)).isoformat()
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("not text")
+    if "\0" in value:
+        raise ValueError("a NUL character")
+    value.encode()
+    return value
+
+
+def _integer(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not -_BIGINT <= value < _BIGINT:
+        raise ValueError("not a whole number of 64 bits")
+    return value
+
+
+def _number(value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise ValueError("not a finite number")
+    return float(value)
+
+
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("not true or false")
+    return value
+
+
+def _date(value: object) -> str:
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise ValueError("not a date")
+    return value.isoformat()
+
+
+def _datetime(value: object) -> str:
+    if not isinstance(value, datetime):
+        raise ValueError("not a date with a time")
+    return _aware(value)
+
+
+CONVERTERS: dict[AttributeType, Convert] = {
+    "text": _text, "integer": _integer, "number": _number, "boolean": _boolean, "date": _date, "datetime": _datetime,
+}
+"""What makes a harvester's value fit for the column; each raises ValueError saying what it is not."""

@@ -1,0 +1,211 @@
+"""One dataset version is one commit: the difference to the version before, history, changes, counts, lineage.
+
+Everything runs inside one transaction of the caller: all of it becomes visible, or none of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from sdi.db.feature_tables import current_table, history_table
+from sdi.db.queries import query
+from sdi.model.region import Source
+from sdi.model.register import FeatureType
+from sdi.store.staging import stage_table
+
+_STATE = ("id", "namespace", "commune", "version_id", "started_at", "valid_from", "content")
+"""Columns that stage, current and history tables share, before geometries and attributes."""
+
+# A row that moves to another commune has gone from the commune where it was.
+_CHANGED = """
+with pair as (
+    select c.fid, c.commune as commune_before, s.ctid as place,
+           case when s.valid_from > c.valid_from then s.valid_from end as valid_to
+    from {current} c join {stage} s on s.id = c.id
+    where c.source = %(source)s and not s.past and (c.content, c.commune) is distinct from (s.content, s.commune)
+), kept as (
+    insert into {history} (fid, county, source, known_from, version, valid_to, known_to, {state})
+    select c.fid, c.county, c.source, c.known_from, c.version, p.valid_to, %(now)s, {c_state}
+    from pair p join {current} c on c.fid = p.fid
+), updated as (
+    update {current} c set ({state}) = row({s_state}), known_from = %(now)s, version = %(version)s
+    from pair p join {stage} s on s.ctid = p.place
+    where c.fid = p.fid
+    returning c.fid, c.id, c.commune, p.commune_before
+), noted as (
+    insert into sdi.change (version, feature_type, fid, id, county, commune, op)
+    select %(version)s, %(feature_type)s, fid, id, %(county)s, commune, op
+    from (
+        select fid, id, commune, 'u'::"char" as op, 2 as nth from updated
+        union all
+        select fid, id, commune_before, 'd', 1 from updated
+        where commune_before is not null and commune_before is distinct from commune
+    ) c order by fid, nth
+)
+select count(*) from updated
+"""
+
+_GONE = """
+with gone as (
+    delete from {current} c
+    where c.source = %(source)s and not exists (select from {stage} s where s.id = c.id and not s.past)
+    returning c.*
+), kept as (
+    insert into {history} (fid, county, source, known_from, version, valid_to, known_to, {state})
+    select fid, county, source, known_from, version, null, %(now)s, {state} from gone
+), noted as (
+    insert into sdi.change (version, feature_type, fid, id, county, commune, op)
+    select %(version)s, %(feature_type)s, fid, id, county, commune, 'd' from gone order by fid
+)
+select count(*) from gone
+"""
+
+# In the order of their places, so that neighbours on the map are neighbours on the disk.
+_NEW = """
+with added as (
+    insert into {current} (county, source, known_from, version, {state})
+    select %(county)s, %(source)s, %(now)s, %(version)s, {s_state}
+    from {stage} s
+    where not s.past and not exists (select from {current} c where c.id = s.id)
+    order by s.geom
+    returning fid, id, county, commune
+), noted as (
+    insert into sdi.change (version, feature_type, fid, id, county, commune, op)
+    select %(version)s, %(feature_type)s, fid, id, county, commune, 'u' from added order by fid
+)
+select count(*) from added
+"""
+
+_SAME_VERSION = """
+h.source = %(source)s and h.known_to is null and h.id = s.id and h.version_id is not distinct from s.version_id
+and (s.version_id is not null or h.valid_from is not distinct from s.valid_from)
+"""
+
+# What was delivered of the past before, and is now told otherwise.
+_CORRECTED = """
+with corrected as (
+    update {history} h set known_to = %(now)s
+    from {stage} s
+    where {same_version}
+      and not (s.past and (h.content, h.valid_to, h.commune) is not distinct from (s.content, s.valid_to, s.commune))
+    returning 1
+)
+select count(*) from corrected
+"""
+
+_PAST = """
+with past as (
+    select s.ctid as place, s.id from {stage} s
+    where s.past and not exists (select from {history} h where {same_version})
+), known as (
+    select p.id, coalesce(
+        (select c.fid from {current} c where c.id = p.id),
+        (select max(h.fid) from {history} h where h.id = p.id and h.county = %(county)s),
+        nextval(pg_get_serial_sequence(%(table)s, 'fid'))
+    ) as fid
+    from (select distinct id from past order by id) p
+), added as (
+    insert into {history} (fid, county, source, known_from, version, valid_to, known_to, {state})
+    select k.fid, %(county)s, %(source)s, %(now)s, %(version)s, s.valid_to, null, {s_state}
+    from past p join known k using (id) join {stage} s on s.ctid = p.place
+    order by s.ordinal, s.item
+    returning 1
+)
+select count(*) from added
+"""
+
+_COUNT = """
+insert into sdi.count (feature_type, source, county, commune, objects, extent, newest, version)
+select %(feature_type)s, %(source)s, %(county)s, commune, objects,
+       case when box is not null
+            then st_makeenvelope(st_xmin(box), st_ymin(box), st_xmax(box), st_ymax(box), 2180) end,
+       newest, %(version)s
+from (
+    select coalesce(commune, '') as commune, count(*) as objects, st_extent(geom) as box, max(valid_from) as newest
+    from {current} where source = %(source)s group by 1
+) c
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What one feature type's part of a delivery changes."""
+
+    new: int
+    changed: int
+    gone: int
+    past: int
+    """Closed versions that history did not have."""
+    corrected: int
+    """Closed versions that history had otherwise."""
+
+    def __bool__(self) -> bool:
+        return any((self.new, self.changed, self.gone, self.past, self.corrected))
+
+
+class Commit:
+    """A dataset version in the making, inside the caller's transaction."""
+
+    def __init__(self, connection: psycopg.Connection[Any], run: int, source: Source) -> None:
+        self.connection, self.run, self.source = connection, run, source
+        row = self._query("open_version").fetchone()
+        assert row is not None
+        self.version: int = row[0]
+        self.committed_at: datetime = row[1]
+
+    def apply(self, feature_type: FeatureType, adopted: int = 0) -> Difference:
+        """Bring one feature type to the state of its stage; unchanged rows are not touched.
+
+        `adopted`: rows that changed hands before, so that counts are made anew.
+        """
+        changed = self._execute(_CHANGED, feature_type)
+        gone = self._execute(_GONE, feature_type)
+        new = self._execute(_NEW, feature_type)
+        corrected = self._execute(_CORRECTED, feature_type)
+        past = self._execute(_PAST, feature_type)
+        difference = Difference(new, changed, gone, past, corrected)
+        if difference or adopted:
+            self._query("drop_counts", feature_type=feature_type.name)
+            self._run(_COUNT, feature_type)
+        return difference
+
+    def finish(self, lineage: dict[str, Any]) -> None:
+        """Write down where the version came from."""
+        self._query("finish_version", lineage=Jsonb(lineage))
+
+    def abandon(self) -> None:
+        """There was no difference: no version."""
+        self._query("abandon_version")
+
+    def _query(self, name: str, **values: object) -> psycopg.Cursor[Any]:
+        known = {"run": self.run, "source": self.source.id, "county": self.source.county}
+        if name != "open_version":
+            known["version"] = self.version
+        return self.connection.execute(query("commit", name), {**known, **values})
+
+    def _execute(self, text: str, feature_type: FeatureType) -> int:
+        row = self._run(text, feature_type).fetchone()
+        return int(row[0]) if row else 0
+
+    def _run(self, text: str, feature_type: FeatureType) -> psycopg.Cursor[Any]:
+        columns = [*map(sql.Identifier, (*_STATE, *feature_type.geometry_columns, *feature_type.attributes))]
+
+        def of(alias: str) -> sql.Composed:
+            return sql.SQL(", ").join(sql.SQL(alias) + column for column in columns)
+
+        statement = sql.SQL(text).format(
+            current=current_table(feature_type), history=history_table(feature_type),
+            stage=stage_table(self.run, feature_type), same_version=sql.SQL(_SAME_VERSION),
+            state=of(""), c_state=of("c."), s_state=of("s."),
+        )
+        return self.connection.execute(statement, {
+            "source": self.source.id, "county": self.source.county, "feature_type": feature_type.name,
+            "version": self.version, "now": self.committed_at,
+            "table": current_table(feature_type).as_string(),
+        })

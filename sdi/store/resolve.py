@@ -1,0 +1,138 @@
+"""Before a commit: of each object delivered, one version is current and the others are its past.
+
+What cannot be decided by the delivery itself is set aside with an issue. Runs inside the commit's transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from sdi.db.feature_tables import current_table, history_table
+from sdi.model.region import Source
+from sdi.model.register import FeatureType
+from sdi.store.staging import stage_table
+
+_SAME_VERSION = "id, version_id, case when version_id is null then valid_from end"
+"""What makes two rows the same version of an object; without wersjaId, its start tells versions apart."""
+
+_DUPLICATES = """
+with repeated as (
+    select id from {stage} group by id having count(*) > 1
+), ranked as (
+    select s.ctid as place, s.content,
+           row_number() over latest_first as nth, first_value(s.content) over latest_first as kept
+    from {stage} s join repeated using (id)
+    window latest_first as (partition by {same_version} order by ordinal desc, item desc)
+), gone as (
+    delete from {stage} s using ranked r where s.ctid = r.place and r.nth > 1
+    returning s.*, s.content = r.kept as identical
+), aside as (
+    insert into sdi.issue
+        (run, source, county, severity, code, feature_type, object_id, message, position, excerpt, geom)
+    select %(run)s, %(source)s, %(county)s, 'quarantined', 'duplicate-id', %(feature_type)s, id,
+           'the same version of the object was delivered again with other content; the later one counts',
+           position, left((to_jsonb(gone) - 'geom')::text, 4000), geom
+    from gone where not identical order by ordinal, item
+    returning 1
+)
+select (select count(*) from gone where identical), (select count(*) from aside)
+"""
+
+_FOREIGN = """
+with gone as (
+    delete from {stage} s using {current} c
+    where c.id = s.id and (c.source, c.county) is distinct from (%(source)s, %(county)s)
+    returning s.*, c.source as owner
+), aside as (
+    insert into sdi.issue
+        (run, source, county, severity, code, feature_type, object_id, message, position, excerpt, geom)
+    select %(run)s, %(source)s, %(county)s, 'quarantined', 'foreign-id', %(feature_type)s, id,
+           format('the identifier already belongs to an object of the source %%s', owner),
+           position, left((to_jsonb(gone) - 'geom')::text, 4000), geom
+    from gone order by ordinal, item
+    returning 1
+)
+select count(*) from aside
+"""
+
+_SUPERSEDED = """
+with several as (
+    select id from {stage} group by id having count(*) > 1
+), ranked as (
+    select s.ctid as place, s.valid_from,
+           row_number() over (partition by id, past
+                              order by valid_from desc nulls last, version_id desc nulls last, ordinal desc, item desc)
+               as nth,
+           lead(s.valid_from) over (partition by id
+                                    order by valid_from nulls first, version_id nulls first, ordinal, item)
+               as next_from
+    from {stage} s join several using (id)
+)
+update {stage} s set past = true, valid_to = case when r.next_from > r.valid_from then r.next_from end
+from ranked r where s.ctid = r.place and not s.past and r.nth > 1
+"""
+
+_ADOPT = """
+update {table} set source = %(source)s where county = %(county)s and source <> %(source)s
+"""
+
+_TALLY = """
+select count(*) filter (where not s.past), count(*) filter (where s.past),
+       count(*) filter (where s.outside and not s.past), count(*) filter (where not s.past and c.id is not null),
+       (select count(*) from {current} where source = %(source)s)
+from {stage} s left join {current} c on c.id = s.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What a feature type's part of the stage amounts to; its rows = current + past + duplicates + aside."""
+
+    current: int
+    past: int
+    duplicates: int
+    """Rows that repeat another one word for word; dropped."""
+    aside: int
+    """Rows set aside here: duplicate-id, foreign-id."""
+    outside: int
+    before: int
+    """Objects of the source that are current in the store."""
+    vanished: int
+    """Of them, no longer current in the delivery."""
+    adopted: int
+    """Objects taken over from a former owner of the feature type in this county."""
+
+    @property
+    def staged(self) -> int:
+        """Rows that were staged."""
+        return self.current + self.past + self.duplicates + self.aside
+
+
+def resolve(connection: psycopg.Connection[Any], run: int, source: Source, feature_type: FeatureType) -> Resolved:
+    """Settle duplicates, identifiers of others and versions in the stage of one feature type.
+
+    A feature type of a county has one owner, so rows of another source in this county are of a former owner (renamed,
+    or split into several) and change hands.
+    """
+    names = {
+        "stage": stage_table(run, feature_type),
+        "current": current_table(feature_type),
+        "same_version": sql.SQL(_SAME_VERSION),
+    }
+    values = {"run": run, "source": source.id, "county": source.county, "feature_type": feature_type.name}
+
+    def execute(text: str, **more: sql.Composable) -> psycopg.Cursor[Any]:
+        return connection.execute(sql.SQL(text).format(**names, **more), values)
+
+    connection.execute(sql.SQL("analyze {}").format(names["stage"]))
+    adopted = execute(_ADOPT, table=current_table(feature_type)).rowcount
+    execute(_ADOPT, table=history_table(feature_type))
+    duplicates, conflicts = execute(_DUPLICATES).fetchone() or (0, 0)
+    (foreign,) = execute(_FOREIGN).fetchone() or (0,)
+    execute(_SUPERSEDED)
+    current, past, outside, known, before = execute(_TALLY).fetchone() or (0, 0, 0, 0, 0)
+    return Resolved(current, past, duplicates, conflicts + foreign, outside, before, before - known, adopted)
