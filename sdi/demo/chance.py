@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import TypeVar
 
+from sdi.errors import SettingsError
+
 T = TypeVar("T")
 
 
@@ -55,6 +57,14 @@ class Scenario:
         draw = Draw(self.seed, name)
         touched = draw.share(15) < self.revision / 100
         return Entity(draw, Draw(self.seed, name + "#revised") if touched else draw, touched, self._present(draw))
+
+    def __post_init__(self) -> None:
+        if not 100 <= self.parcels <= 500_000:
+            raise SettingsError(f"{self.parcels} parcels: the sample region has from 100 to 500,000")
+        if not 0 <= self.revision <= 100:
+            raise SettingsError(f"revision {self.revision}: expected a share of the objects from 0 to 100 per cent")
+        if self.seed < 0:
+            raise SettingsError(f"seed {self.seed}: expected a whole number from 0")
 
     def _present(self, draw: Draw) -> bool:
         if draw.share(14) < 0.02:  # waits for a revision to appear in
