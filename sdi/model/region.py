@@ -20,15 +20,20 @@ REGION_TENANT = "region"
 """The id of the tenant without a filter; no partner may take it."""
 
 
+def _written(value: object) -> object:
+    """A code without a leading zero and without quotes arrives as a number."""
+    return str(value) if type(value) is int else value
+
+
 def _teryt(value: str) -> str:
-    if not re.fullmatch(r"\d{2}|\d{4}|\d{6}|\d{7}", value):
+    if not re.fullmatch(r"[0-9]{2}|[0-9]{4}|[0-9]{6}|[0-9]{7}", value):
         raise ValueError(
-            f"{value!r} is not a TERYT code: expected 2 digits (region), 4 (county), 6 or 7 (commune), in quotes"
+            f"{value!r} is not a TERYT code: expected 2 digits (region), 4 (county), 6 or 7 (commune)"
         )
     return value[:6]
 
 
-Teryt = Annotated[str, AfterValidator(_teryt)]
+Teryt = Annotated[str, BeforeValidator(_written), AfterValidator(_teryt)]
 """A TERYT code of 2, 4 or 6 digits; the seventh digit of a commune (its type) is cut off."""
 
 
@@ -91,9 +96,9 @@ class Source(Declared):
     title: Text | None = None
     kind: str
     """The sort of source: the name of a module in `harvesters/`."""
-    county: Annotated[str, Field(pattern=r"^\d{4}$")]
+    county: Annotated[str, BeforeValidator(_written), Field(pattern=r"^[0-9]{4}$")]
     """TERYT code of the county whose registers it delivers."""
-    commune: Annotated[str, Field(pattern=r"^\d{6}$")] | None = None
+    commune: Annotated[str, BeforeValidator(_written), Field(pattern=r"^[0-9]{6}$")] | None = None
     """The commune of objects for which neither identifier nor location gives one."""
     delivers: tuple[str, ...]
     """Registers or single feature types; of these the source is the one owner in its county."""

@@ -15,6 +15,11 @@ import yaml
 Where = tuple[str | int, ...]
 """A path of keys and indexes into a document."""
 
+MOST_NODES = 200_000
+"""A document with more parts than this, aliases followed, is refused: a few nested aliases could fill the memory."""
+
+_MERGE, _STR = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"
+
 
 class _Loader(yaml.SafeLoader):
     """SafeLoader with the scalar types of YAML 1.2's core schema and the merge key only."""
@@ -28,6 +33,7 @@ for tag, pattern, first in (
     ("null", r"null|Null|NULL|~|", ["n", "N", "~", ""]),
     ("int", r"[-+]?(?:0|[1-9][0-9]*)", "-+0123456789"),
     ("float", r"[-+]?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][-+]?[0-9]+)?", "-+0123456789"),
+    ("merge", r"<<", "<"),
 ):
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(rf"(?:{pattern})\Z"), list(first))
 
@@ -59,36 +65,50 @@ def read(path: Path) -> Document:
     """Read one YAML file. Raises YamlError for syntax, duplicate keys and undecodable bytes; OSError."""
     try:
         text = path.read_text(encoding="utf-8")
+        loader = _Loader(text)
     except UnicodeDecodeError as error:
         raise YamlError(f"not UTF-8 text (byte {error.start})", 1) from error
-    loader = _Loader(text)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise YamlError(f"a character that YAML does not allow: U+{ord(error.character):04X}", line) from error
     try:
         node = loader.get_single_node()
         lines: dict[Where, int] = {}
         if node is not None:
-            _walk(loader, node, (), lines)
+            _walk(node, (), lines)
         data = loader.construct_document(node) if node is not None else None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise YamlError(error.problem or "not YAML", mark.line + 1 if mark else 1) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise YamlError(str(error).splitlines()[0], 1) from error
+    except RecursionError as error:
+        raise YamlError("nested too deep, or an alias inside of what it stands for", 1) from error
     finally:
         loader.dispose()
     return Document(path, data, lines)
 
 
-def _walk(loader: _Loader, node: yaml.Node, where: Where, lines: dict[Where, int]) -> None:
-    lines[where] = node.start_mark.line + 1
+def _walk(node: yaml.Node, where: Where, lines: dict[Where, int]) -> None:
+    """Note the line of every part and make every key text; complains of keys given twice."""
+    if len(lines) > MOST_NODES:
+        raise yaml.MarkedYAMLError(problem=f"more than {MOST_NODES} parts", problem_mark=node.start_mark)
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
-        for key, value in node.value:
-            name = str(key.value)
-            if name in seen:
-                raise yaml.MarkedYAMLError(problem=f"{name!r} stands here twice", problem_mark=key.start_mark)
-            seen.add(name)
-            _walk(loader, value, (*where, name), lines)
-            lines[(*where, name)] = key.start_mark.line + 1
+        for key, value in sorted(node.value, key=lambda item: item[0].tag != _MERGE):
+            if key.tag == _MERGE:
+                for merged in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                    _walk(merged, where, lines)
+                continue
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(problem="a key must be a single value", problem_mark=key.start_mark)
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"{key.value!r} stands here twice", problem_mark=key.start_mark)
+            seen.add(key.value)
+            key.tag = _STR
+            _walk(value, (*where, key.value), lines)
+            lines[(*where, key.value)] = key.start_mark.line + 1
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
-            _walk(loader, value, (*where, index), lines)
+            _walk(value, (*where, index), lines)
+    lines[where] = node.start_mark.line + 1
