@@ -70,7 +70,7 @@ def read(path: Path) -> Document:
         raise YamlError(f"not UTF-8 text (byte {error.start})", 1) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise YamlError(f"a character that YAML does not allow: U+{ord(error.character):04X}", line) from error
+        raise YamlError(f"a character that YAML does not allow: U+{error.character:04X}", line) from error
     try:
         node = loader.get_single_node()
         lines: dict[Where, int] = {}
