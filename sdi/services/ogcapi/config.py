@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sdi import __version__
 from sdi.model.identity import Addresses, dataset_record_id
 from sdi.model.region import Region, Tenant
 from sdi.model.register import FeatureType
@@ -25,10 +26,7 @@ def configuration(publication: Publication, tenant: Tenant) -> dict[str, Any]:
     return {
         "server": {
             "url": addresses.service("ogcapi"),
-            "bind": {"host": "127.0.0.1", "port": 0},
-            "mimetype": "application/json; charset=UTF-8",
-            "encoding": "utf-8",
-            "gzip": False,
+            "api_rules": {"api_version": __version__},
             "languages": list(tenant.languages),
             "limits": {"default_items": LIMIT_DEFAULT, "max_items": LIMIT_MAX, "on_exceed": "throttle"},
         },
@@ -67,7 +65,6 @@ def _metadata(region: Region, tenant: Tenant, addresses: Addresses) -> dict[str,
             "url": contact.url or addresses.landing,
             **({"phone": contact.phone} if contact.phone else {}),
             **({"address": contact.address} if contact.address else {}),
-            "role": "pointOfContact",
         },
     }
 

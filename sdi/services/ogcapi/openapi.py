@@ -3,51 +3,69 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 from pygeoapi.openapi import get_oas_30
 
 from sdi.services.ogcapi.parameters import CHOICES
+from sdi.services.ogcapi.request import ASKED
 from sdi.store.columns import ID, PUBLISHED
 from sdi.store.crs import CRS84, PUBLISHED_CRS
 
 _SHARED = (ID, *PUBLISHED)
 """Queryables of every collection: described once."""
 
+_PART1 = "https://schemas.opengis.net/ogcapi/features/part1/1.0/openapi/ogcapi-features-1.yaml"
+
+_RESPONSES = {"/conformance": "ConformanceDeclaration", "/collections": "Collections"}
+"""Responses that pygeoapi describes as landing pages."""
+
 _UNTRUE_PARAMETERS = ("vendorSpecificParameters", "bbox-crs-epsg", "resourceId")
 
 
 def definition(config: dict[str, Any]) -> dict[str, Any]:
-    """The OpenAPI 3.0 document of a configuration, in its first language. Needs ASKED."""
-    document: dict[str, Any] = get_oas_30(deepcopy(config))
-    components = document["components"]
-    components["responses"] = {
+    """The OpenAPI 3.0 document of a configuration, in its first language whatever was ASKED."""
+    token = ASKED.set(replace(ASKED.get(), language=config["server"]["languages"][0]))
+    try:
+        document: dict[str, Any] = get_oas_30(deepcopy(config))
+    finally:
+        ASKED.reset(token)
+    parameters = _parameters(document["components"]["parameters"])
+    document["components"] = {"parameters": parameters, "responses": {
         "200": {"description": "OK"},
         "default": {"description": "Error", "content": {"application/json": {"schema": _EXCEPTION}}},
         "Queryables": {"description": "JSON Schema", "content": {
             "application/schema+json": {"schema": {"type": "object"}}}},
-    }
-    components.pop("schemas")
-    parameters = {name: body for name, body in components["parameters"].items() if name not in _UNTRUE_PARAMETERS}
-    for name in ("crs", "bbox-crs"):
-        parameters[name]["schema"] |= {"enum": list(PUBLISHED_CRS), "default": CRS84.uri}
-    parameters["f"]["schema"]["enum"] = sorted(CHOICES["f"])
-    components["parameters"] = parameters | _own_parameters()
+    }}
     document["paths"] = {
-        path: {"get": operation}
+        path: {"get": _operation(path, operation, parameters)}
         for path, operations in document["paths"].items()
         if (operation := operations.get("get")) and path.split("/")[1] in ("", "conformance", "openapi", "collections")
     }
-    shared = {column.name for column in _SHARED}
-    for path, operations in document["paths"].items():
-        operation = operations["get"]
-        operation["parameters"] = [_parameter(body, shared, parameters) for body in operation["parameters"]
-                                   if _known(body)]
-        if path.endswith("/items"):
-            operation["parameters"] += [_reference(name) for name in ("sortby", "ids", "resulttype")]
     used = {tag for operations in document["paths"].values() for tag in operations["get"]["tags"]}
     document["tags"] = [tag for tag in document["tags"] if tag["name"] in used]
     return document
+
+
+def _parameters(given: dict[str, Any]) -> dict[str, Any]:
+    """What is described once: pygeoapi's parameters that are true, and our own."""
+    parameters = {name: body for name, body in given.items() if name not in _UNTRUE_PARAMETERS}
+    for name in ("crs", "bbox-crs"):
+        parameters[name]["schema"] |= {"enum": list(PUBLISHED_CRS), "default": CRS84.uri}
+    return parameters | _own_parameters()
+
+
+def _operation(path: str, operation: dict[str, Any], parameters: dict[str, Any]) -> dict[str, Any]:
+    """One GET operation with references to what is described once."""
+    if path in _RESPONSES:
+        operation["responses"]["200"] = {"$ref": f"{_PART1}#/components/responses/{_RESPONSES[path]}"}
+    own = [_reference(name) for name in ("sortby", "ids", "resulttype")] if path.endswith("/items") else []
+    return {**operation, "parameters": own + [
+        _reference(body["name"]) if body.get("name") in parameters and body["name"] != "properties" else body
+        for body in operation["parameters"]
+        if _known(body)
+    ]}
 
 
 _EXCEPTION = {
@@ -83,9 +101,4 @@ def _reference(name: str) -> dict[str, str]:
 def _known(body: dict[str, Any]) -> bool:
     """Not a free-form parameter, not the one whose description lies on a branch of another project."""
     reference = str(body.get("$ref", ""))
-    return not reference.endswith((*_UNTRUE_PARAMETERS, "sortby.yaml")) and body.get("name") != "profile"
-
-
-def _parameter(body: dict[str, Any], shared: set[str], parameters: dict[str, Any]) -> dict[str, Any]:
-    name = str(body.get("name"))
-    return _reference(name) if name in shared or name == "f" or body == parameters.get(name) else body
+    return not reference.endswith((*_UNTRUE_PARAMETERS, "sortby.yaml")) and body.get("name") not in ("profile", "ui")

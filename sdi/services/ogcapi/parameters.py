@@ -13,7 +13,7 @@ EVERYWHERE = frozenset({"f", "lang"})
 PARAMETERS: dict[str, frozenset[str]] = {
     "landing": EVERYWHERE,
     "conformance": EVERYWHERE,
-    "openapi": EVERYWHERE | {"ui"},
+    "openapi": EVERYWHERE,
     "collections": EVERYWHERE,
     "collection": EVERYWHERE,
     "queryables": EVERYWHERE | {"properties"},

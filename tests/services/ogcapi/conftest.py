@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 import pytest
 import shapely
-from psycopg_pool import ConnectionPool
 from shapely.geometry.base import BaseGeometry
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -61,23 +60,16 @@ def service(database: Database) -> Iterator[OgcApi]:
         yield OgcApi(Engines(pool=pool, mapserv_socket=Path("/nowhere"), home=Path(__file__).parents[3]))
 
 
-@pytest.fixture
-def pool(service: OgcApi) -> ConnectionPool:
-    """Connections as the service has them."""
-    return service.engines.pool
-
-
-@pytest.fixture
-def application(service: OgcApi, region: Region, tmp_path: Path) -> Starlette:
-    """The API of all tenants under `/{tenant}/ogcapi`."""
-    publication = Publication(region=region, public_url=PUBLIC_URL, conninfo="", home=tmp_path)
+def application(service: OgcApi, region: Region, folder: Path, public_url: str) -> Starlette:
+    """The API of all tenants under `/{tenant}/ogcapi`, compiled into `folder`."""
+    publication = Publication(region=region, public_url=public_url, conninfo="", home=folder)
     tenants: dict[str, Published] = {}
     for tenant in region.tenants.values():
-        folder = tmp_path / tenant.id / service.protocol
-        folder.mkdir(parents=True)
+        files = folder / tenant.id / service.protocol
+        files.mkdir(parents=True)
         for name, content in service.compile(publication, tenant).items():
-            (folder / name).write_text(content, encoding="utf-8")
-        tenants[tenant.id] = Published(tenant, tmp_path / tenant.id, region, PUBLIC_URL)
+            (files / name).write_text(content, encoding="utf-8")
+        tenants[tenant.id] = Published(tenant, folder / tenant.id, region, public_url)
 
     async def answer(request: Request) -> Response:
         published = tenants[request.path_params["tenant"]]
@@ -114,9 +106,9 @@ class Client:
 
 
 @pytest.fixture
-def client(application: Starlette) -> Client:
-    """A client of the application."""
-    return Client(application)
+def client(service: OgcApi, region: Region, tmp_path: Path) -> Client:
+    """A client of the API of all tenants."""
+    return Client(application(service, region, tmp_path, PUBLIC_URL))
 
 
 class Table:
