@@ -1,0 +1,101 @@
+"""The house rules that can be read from the files: who imports whom, what is documented."""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import harvesters
+from sdi.cli import verbs
+
+HOME = Path(__file__).parents[2]
+
+
+def modules(package: str) -> list[Path]:
+    return sorted((HOME / package.replace(".", "/")).rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Full names of what a file imports, wherever the import stands; `from a import b` is `a.b`."""
+    yield from imports_of(path.read_text(encoding="utf-8"), path.relative_to(HOME).parent.parts)
+
+
+def imports_of(source: str, package: tuple[str, ...]) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Import(names=names):
+                yield from (name.name for name in names)
+            case ast.ImportFrom(module=module, names=names, level=level):
+                base = (*package[: len(package) - level + 1], *([module] if module else [])) if level else (module,)
+                yield from (".".join((*filter(None, base), name.name)) for name in names)
+            case ast.Call(func=function, args=[ast.Constant(value=str(name)), *_]) if (
+                isinstance(function, ast.Attribute) and function.attr == "import_module"
+            ):
+                yield name
+
+
+def below(name: str, *packages: str) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def test_imports_are_seen_in_every_spelling() -> None:
+    source = "import a.b\nfrom c import d\nfrom . import e\nfrom ..f import g\ndef h(): importlib.import_module('i')\n"
+    assert list(imports_of(source, ("p", "q"))) == ["a.b", "c.d", "p.q.e", "p.f.g", "i"]
+
+
+@pytest.mark.parametrize("path", modules("harvesters"), ids=lambda path: path.name)
+def test_harvesters_know_only_the_contract_and_the_model(path: Path) -> None:
+    wrong = [name for name in imports(path)
+             if below(name, "sdi") and not below(name, "sdi.harvest", "sdi.model", "sdi.errors")]
+    assert wrong == []
+
+
+def test_the_node_reaches_harvesters_through_the_registry_only() -> None:
+    doors = {path.relative_to(HOME).as_posix() for path in modules("sdi")
+             if any(below(name, "harvesters") for name in imports(path))}
+    assert doors == {"sdi/harvest/registry.py"}
+
+
+@pytest.mark.parametrize("package", ["sdi.services", "sdi.gateway"])
+def test_reading_never_imports_writing(package: str) -> None:
+    files = modules(package)
+    assert files
+    wrong = [(path.name, name) for path in files for name in imports(path) if below(name, "sdi.harvest", "harvesters")]
+    assert wrong == []
+
+
+def test_the_model_stands_on_nothing_of_ours() -> None:
+    wrong = [(path.name, name) for path in modules("sdi.model") for name in imports(path)
+             if below(name, "sdi") and not below(name, "sdi.model", "sdi.errors")]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("verb", sorted(verbs()))
+def test_every_verb_has_a_help_text_options_and_a_run(verb: str) -> None:
+    module = importlib.import_module(f"sdi.cli.{verb.replace('-', '_')}")
+    assert module.__doc__ and module.__doc__.partition("\n")[0].endswith(".")
+    assert list(inspect.signature(module.configure).parameters) == ["parser"]
+    assert list(inspect.signature(module.run).parameters) == ["settings", "options"]
+
+
+def kinds() -> list[str]:
+    return sorted(name for _, name, _ in pkgutil.iter_modules(harvesters.__path__) if not name.startswith("_"))
+
+
+def test_there_are_kinds_of_source() -> None:
+    assert kinds()
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_every_kind_of_source_is_documented_and_keeps_the_contract(kind: str) -> None:
+    assert f"`{kind}`" in (harvesters.__doc__ or ""), "name it in the list of kinds in harvesters/__init__.py"
+    module = importlib.import_module(f"harvesters.{kind}")
+    assert module.__doc__
+    harvester = module.Harvester
+    assert harvester.Parameters.model_config.get("extra") == "forbid"
+    assert isinstance(harvester.version, str)
+    assert all(callable(getattr(harvester, step)) for step in ("gather", "fetch", "read"))
