@@ -280,7 +280,7 @@ def _distinct(texts: Sequence[Text]) -> list[Text]:
 
 
 def _comma_separated(words: Sequence[str]) -> str:
-    return ",".join(word.replace(",", " ") for word in words)
+    return ",".join(dict.fromkeys(word.replace(",", " ") for word in words))
 
 
 def _union(extents: Sequence[Bounds]) -> Bounds:

@@ -1,0 +1,154 @@
+"""CSW 2.0.2 (the default) and 3.0.0 with the ISO application profile: pycsw over sdi.record."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from configparser import ConfigParser
+from typing import Any
+from urllib.parse import parse_qsl
+
+from anyio import to_thread
+from lxml import etree
+from psycopg_pool import ConnectionPool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sdi.model.identity import Addresses, service_record_id
+from sdi.model.region import Tenant
+from sdi.services.contract import Engines, Publication, Published
+from sdi.services.csw import patches
+from sdi.services.csw.config import LANGUAGES, configuration
+
+log = logging.getLogger("sdi.csw")
+
+XML = "application/xml; charset=utf-8"
+VERSIONS = ("2.0.2", "3.0.0")
+
+patches.apply()
+
+
+class Csw:
+    """The catalogue of each tenant (see sdi.services.contract.Service)."""
+
+    protocol = "csw"
+
+    def __init__(self, engines: Engines) -> None:
+        self.pool = engines.pool
+
+    def compile(self, publication: Publication, tenant: Tenant) -> Mapping[str, str]:
+        """pycsw's configuration in each language of the tenant."""
+        return {f"{language}.json": configuration(publication, tenant, language) for language in tenant.languages}
+
+    async def answer(self, request: Request, published: Published, path: str) -> Response:
+        """GET with parameters or POST of a CSW document, at the address of the service itself."""
+        if path.strip("/"):
+            return Response(status_code=404)
+        if request.method not in ("GET", "HEAD", "POST"):
+            return Response(status_code=405, headers={"Allow": "GET, HEAD, POST"})
+        body = await request.body() if request.method == "POST" else b""
+        query = request.url.query
+        return await to_thread.run_sync(lambda: respond(self.pool, published, query, body))
+
+
+class Server(patches.CswServer):  # type: ignore[misc]
+    """pycsw's server for one request of one tenant; the repository and the INSPIRE capabilities look here."""
+
+    def __init__(
+        self, pool: ConnectionPool, published: Published, configurations: dict[str, ConfigParser],
+        parameters: dict[str, str], version: str,
+    ) -> None:
+        tenant = published.tenant
+        language = next((short for short, long in LANGUAGES.items()
+                         if long == parameters.get("language") and short in configurations), tenant.languages[0])
+        self.pool, self.tenant_id = pool, tenant.id
+        self.failure: Exception | None = None
+        self.languages = [LANGUAGES[short] for short in tenant.languages]
+        self.response_language = LANGUAGES[language]
+        self.metadata_url = Addresses(published.public_url, tenant.id).record(
+            service_record_id(published.public_url, tenant.id, "csw"))
+        super().__init__(configurations[language], {"QUERY_STRING": ""}, version)
+
+    def answer(self, parameters: dict[str, str], body: bytes) -> Response:
+        """Dispatch to pycsw. What it does not foresee becomes an exception report too."""
+        self.requesttype = "POST" if body else "GET"
+        self.request: bytes | str = body or ""
+        self.kvp = parameters
+        try:
+            status, content = self.dispatch()
+        except Exception as error:
+            log.exception("CSW request of tenant %s failed", self.tenant_id)
+            self.failure = error
+        if self.failure is not None:
+            log.error("catalogue of tenant %s: %s", self.tenant_id, self.failure)
+            return self.refuse("NoApplicableCode", "service", "The catalogue cannot answer now; try again later", 503)
+        return Response(content, int(status.split()[0]),
+                        media_type="application/json" if self.contenttype == "application/json" else XML)
+
+    def refuse(self, code: str, locator: str, text: str, status: int | None = None) -> Response:
+        """An exception report of our own, in the version asked for."""
+        report = self.iface.exceptionreport(code, locator, text)
+        known = int(self.context.response_codes[self.status].split()[0])
+        return Response(etree.tostring(report, xml_declaration=True, encoding="UTF-8"), status or known, media_type=XML)
+
+
+def respond(pool: ConnectionPool, published: Published, query: str, body: bytes) -> Response:
+    """One answer of a tenant's catalogue, from the query string or the document that was posted."""
+    parameters = {} if body else {
+        name.lower(): value for name, value in parse_qsl(query, keep_blank_values=True, errors="replace")}
+    version = _version(parameters, body)
+    server = Server(pool, published, _configurations(published), parameters, version)
+    if fault := _posted_fault(body) if body else _fault(parameters):
+        return server.refuse(*fault)
+    parameters.pop("language", None)  # spoken for above; INSPIRE: one that is not supported means the default
+    if "acceptversions" in parameters:
+        parameters["acceptversions"] = version
+    return server.answer(parameters, body)
+
+
+def _configurations(published: Published) -> dict[str, ConfigParser]:
+    found: dict[str, ConfigParser] | None = published.state.get("csw")
+    if found is None:
+        found = {}
+        for language in published.tenant.languages:
+            text = (published.folder / "csw" / f"{language}.json").read_text(encoding="utf-8")
+            found[language] = ConfigParser(interpolation=None)
+            found[language].read_dict(json.loads(text))
+        published.state["csw"] = found
+    return found
+
+
+def _version(parameters: Mapping[str, str], body: bytes) -> str:
+    """2.0.2 unless 3.0.0 is asked for: clients that name no version (GDAL, harvesters) do not speak 3.0.0."""
+    if body:
+        return "3.0.0" if b"cat/csw/3.0" in body else "2.0.2"
+    asked = parameters.get("acceptversions") or parameters.get("version") or ""
+    return next((version for version in asked.split(",") if version in VERSIONS), "2.0.2")
+
+
+def _fault(parameters: Mapping[str, str]) -> tuple[str, str, str] | None:
+    """What pycsw would fail at, or must not be asked: code, locator and text of an exception."""
+    for name in ("mode", "responsehandler"):  # other protocols under this address; answers sent by mail or FTP
+        if name in parameters:
+            return "InvalidParameterValue", name, f"The parameter {name} is not supported"
+    if unreadable := next((name for name, value in parameters.items() if "\0" in name + value), None):
+        return "InvalidParameterValue", "service", f"The parameter {unreadable!r} has a NUL character"
+    accepted = parameters.get("acceptversions")
+    if accepted and not set(accepted.split(",")) & set(VERSIONS):
+        return "VersionNegotiationFailed", "acceptversions", f"Supported versions: {', '.join(VERSIONS)}"
+    for name, lowest in (("startposition", 1), ("maxrecords", 0), ("updatesequence", 0)):
+        value = parameters.get(name, "")
+        if value and value != "unlimited" and not (value.isdecimal() and lowest <= int(value) < 2**31):
+            return "InvalidParameterValue", name, f"{name}={value}: expected a whole number from {lowest}"
+    return None
+
+
+def _posted_fault(body: bytes) -> tuple[str, str, str] | None:
+    try:
+        root: Any = etree.fromstring(body, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
+    except etree.XMLSyntaxError as error:
+        return "NoApplicableCode", "service", f"The document is not well-formed XML: {error}"
+    if next(root.iter("{*}ResponseHandler"), None) is not None:
+        return "InvalidParameterValue", "ResponseHandler", "The element ResponseHandler is not supported"
+    return None

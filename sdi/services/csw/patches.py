@@ -1,0 +1,84 @@
+"""What pycsw 2.6 gets wrong and offers no seam for.
+
+Each patch says why it is here, and has a test that fails when upstream has mended the defect.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from functools import cache
+from typing import Any
+
+from lxml import etree
+
+from sdi.services.csw.filters import compile_filter, cql_to_filter
+
+with warnings.catch_warnings():
+    # pycsw imports cgi and pkg_resources, and calls its own profiles' imports at the first request.
+    warnings.simplefilter("ignore")
+    from pycsw import server
+    from pycsw.ogc.csw import csw2, csw3
+    from pycsw.ogc.fes import fes1, fes2
+    from pycsw.plugins.profiles.apiso.apiso import APISO
+
+INSPIRE_DS = "http://inspire.ec.europa.eu/schemas/inspire_ds/1.0"
+INSPIRE_COMMON = "http://inspire.ec.europa.eu/schemas/common/1.0"
+
+
+def apply() -> None:
+    """Put every patch in place; safe to call again."""
+    fes1.parse = fes2.parse = parse_filter
+    csw2.cql2fes = csw3.cql2fes = cql_to_filter
+    csw2.etree = csw3.etree = _Etree()
+    APISO.get_extendedcapabilities = extended_capabilities
+    # It logs every mistake of a client with a traceback; failures of the node are logged by sdi.services.csw.app.
+    logging.getLogger("pycsw").setLevel(logging.CRITICAL)
+
+
+def parse_filter(element: Any, queryables: Any, *_: Any, **__: Any) -> tuple[str, list[Any]]:
+    """In place of fes1.parse and fes2.parse.
+
+    They reuse one list for all nested operators, so And(Or(a, b), Or(c, d)) is wrong; they know one level of nesting;
+    they round boxes to hundredths of a degree and write coordinates into the SQL text; FES 2.0 takes GML 3.1 only.
+    """
+    return compile_filter(element, queryables)
+
+
+class _Etree:
+    """In place of the name `etree` in csw2 and csw3: they parse the schemas of CSW anew for every POST."""
+
+    XMLSchema = staticmethod(cache(etree.XMLSchema))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(etree, name)
+
+
+def extended_capabilities(profile: Any) -> Any:
+    """In place of APISO.get_extendedcapabilities.
+
+    It writes the long scenario of INSPIRE with fixed English texts and refuses languages it does not know; this is
+    the one with MetadataUrl (discovery TG 3.1, requirement 36 and following).
+    """
+    asking = profile.context.server
+    root = etree.Element(f"{{{INSPIRE_DS}}}ExtendedCapabilities",
+                         nsmap={"inspire_ds": INSPIRE_DS, "inspire_common": INSPIRE_COMMON})
+
+    def add(parent: Any, name: str, text: str | None = None) -> Any:
+        element = etree.SubElement(parent, f"{{{INSPIRE_COMMON}}}{name}")
+        element.text = text
+        return element
+
+    metadata_url = add(root, "MetadataUrl")
+    add(metadata_url, "URL", asking.metadata_url)
+    add(metadata_url, "MediaType", "application/vnd.iso.19139+xml")
+    supported = add(root, "SupportedLanguages")
+    add(add(supported, "DefaultLanguage"), "Language", asking.languages[0])
+    for language in asking.languages[1:]:
+        add(add(supported, "SupportedLanguage"), "Language", language)
+    add(add(root, "ResponseLanguage"), "Language", asking.response_language)
+    return root
+
+
+CswServer = server.Csw
+"""pycsw's server, imported with its warnings silenced."""

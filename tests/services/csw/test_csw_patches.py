@@ -1,0 +1,73 @@
+"""Each test fails when pycsw has mended what sdi.services.csw.patches stands in for: then the patch can go."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from types import ModuleType
+
+import httpx
+from lxml import etree
+from pycsw.core.util import bbox2wktpolygon
+
+from sdi.services.csw import patches
+
+OGC = {"ogc": "http://www.opengis.net/ogc", "gml": "http://www.opengis.net/gml"}
+QUERYABLES = {"csw:AnyText": {"dbcol": "anytext"}, "a": {"dbcol": "a"}, "pycsw:BoundingBox": "wkt_geometry"}
+
+
+def upstream(name: str) -> ModuleType:
+    """A module of pycsw as it is delivered, beside the patched one."""
+    found = import_module(name).__file__
+    spec = spec_from_file_location(f"unpatched_{name.rpartition('.')[2]}", found)
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        spec.loader.exec_module(module)
+    return module
+
+
+def filter_of(inner: str) -> etree._Element:
+    return etree.fromstring(f'<ogc:Filter xmlns:ogc="{OGC["ogc"]}" xmlns:gml="{OGC["gml"]}">{inner}</ogc:Filter>')
+
+
+def equal(literal: str) -> str:
+    return (f"<ogc:PropertyIsEqualTo><ogc:PropertyName>a</ogc:PropertyName><ogc:Literal>{literal}</ogc:Literal>"
+            "</ogc:PropertyIsEqualTo>")
+
+
+def test_nested_operators_are_mixed_up() -> None:
+    nested = filter_of(f"<ogc:And><ogc:Or>{equal('1')}{equal('2')}</ogc:Or><ogc:Or>{equal('3')}{equal('4')}</ogc:Or>"
+                       "</ogc:And>")
+    where, _ = upstream("pycsw.ogc.fes.fes1").parse(nested, QUERYABLES, "postgresql", OGC)
+    assert where.count(":pvalue") == 6
+    ours, values = patches.parse_filter(nested, QUERYABLES)
+    assert (ours.count("%s"), values) == (4, ["1", "2", "3", "4"])
+
+
+def test_boxes_are_rounded() -> None:
+    assert "18.12 52.13" in bbox2wktpolygon("18.1234,52.1256,18.2,52.2")
+
+
+def test_cql_is_split_at_words() -> None:
+    cql2fes = upstream("pycsw.ogc.csw.cql").cql2fes
+    filters = cql2fes("a = '1' or a = '2' and a = '3'", OGC)
+    assert len(list(filters.iter(f"{{{OGC['ogc']}}}PropertyIsEqualTo"))) == 2
+
+
+def test_schemas_are_parsed_for_every_post(client: httpx.Client) -> None:
+    for version in ("csw2", "csw3"):
+        module = upstream(f"pycsw.ogc.csw.{version}")
+        assert "etree.XMLSchema(file=schema)" in inspect.getsource(getattr(module, version.title()).parse_postdata)
+    body = (b'<csw:GetCapabilities xmlns:csw="http://www.opengis.net/cat/csw/2.0.2" service="CSW"/>')
+    answers = [client.post("/lubicz/csw", content=body) for _ in range(3)]
+    assert all("Capabilities" in answer.text and answer.status_code == 200 for answer in answers)
+    assert patches._Etree.XMLSchema.cache_info().hits >= 2
+
+
+def test_inspire_capabilities_have_no_metadata_url() -> None:
+    profile = upstream("pycsw.plugins.profiles.apiso.apiso").APISO
+    assert "MetadataUrl" not in inspect.getsource(profile.get_extendedcapabilities)
