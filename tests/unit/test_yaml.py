@@ -56,7 +56,7 @@ def test_merge_keys_bring_values_and_their_lines(tmp_path: Path) -> None:
         ("[a]: b\n", "a key must be a single value"),
         ("a: !!int b\n", "invalid literal"),
         ("a: !!python/object:os.system b\n", "could not determine a constructor"),
-        ("a: 1\n---\nb: 2\n", "expected a single document"),
+        ("a: 1\n---\nb: 2\n", "found another document"),
         ("a: '\x07'\n", r"does not allow: U\+0007"),
         ("a: " + "[" * 5000, "nested too deep"),
     ],
