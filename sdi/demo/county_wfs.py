@@ -115,6 +115,8 @@ def county_wfs(data: Path, port: int = 0) -> Iterator[str]:
 
     It dies with this process, however that ends. Raises SourceError where it does not come up.
     """
+    if not data.is_file():
+        raise SourceError(f"no such file: {data}; `sdi demo --write-only` writes it")
     if port == 0:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))

@@ -141,8 +141,8 @@ class _Delivery:
             return
         front, _ = front_size(plot)
         lane_from_front = network.lane if plot.front not in (EAST, NORTH) else 1 - network.lane
-        at = inside(plot, front // 2, -round(plot.road * (1 - lane_from_front)))
         shift = round((network.lane - 0.5) * house.width * 0.7)
+        at = inside(plot, front // 2 + shift, -round(plot.road * (1 - lane_from_front)))
         self._line(name, network, [spot(*at), house.frame.at(house.width / 2 + shift, 0)], "p")
 
     def _rarities(self, division: Division) -> None:

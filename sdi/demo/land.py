@@ -6,7 +6,7 @@ overlap and leave no gap. Parcels are small around the centre of a precinct and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import erf, pi, sqrt
 
@@ -73,6 +73,7 @@ class Road:
     upright: bool
     ends: tuple[int, int]
     built_up: bool
+    """Building plots lie along it, or it leads from village to village."""
     number: str
 
     @property
@@ -172,7 +173,24 @@ class _Divider:
         if self.precinct.number > 2:
             borders[SOUTH] = ROAD_WIDTHS[0]
         self._split((west, south, east, north), max(count - len(self.plots), 1), tuple(borders), 0)
-        return Division(self.precinct, self.plots, self.roads, self.blocks)
+        return Division(self.precinct, self.plots, self._with_houses(), self.blocks)
+
+    def _with_houses(self) -> list[Road]:
+        """The roads, `built_up` where the front of a building plot lies along them."""
+        fronts: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        for plot in self.plots:
+            if plot.use in BUILT and plot.front >= 0:
+                upright = plot.front in (WEST, EAST)
+                ends = (plot.area[SOUTH], plot.area[NORTH]) if upright else (plot.area[WEST], plot.area[EAST])
+                fronts.setdefault((plot.front, plot.area[plot.front]), []).append(ends)
+
+        def houses(road: Road) -> bool:
+            west, south, east, north = road.area
+            sides = ((WEST, east), (EAST, west)) if road.upright else ((SOUTH, north), (NORTH, south))
+            low, high = (south, north) if road.upright else (west, east)
+            return any(start >= low and end <= high for side in sides for start, end in fronts.get(side, ()))
+
+        return [replace(road, built_up=road.built_up or houses(road)) for road in self.roads]
 
     def _mass(self, area: Rectangle) -> float:
         """Integral of the density of parcels: one, and a bell around the centre."""
@@ -206,7 +224,7 @@ class _Divider:
         part = min(max(round((count - 1) * masses[0] / sum(masses)), 1), count - 2)
         near, far = (WEST, EAST) if upright else (SOUTH, NORTH)
         ends = (borders[SOUTH], borders[NORTH]) if upright else (borders[WEST], borders[EAST])
-        self._road(road, upright, ends, _square_metres(area) / count < 2_500)
+        self._road(road, upright, ends)
         self._split(first, part, tuple(width if side == far else borders[side] for side in range(4)), level + 1)
         self._split(second, count - 1 - part,
                     tuple(width if side == near else borders[side] for side in range(4)), level + 1)
@@ -217,7 +235,7 @@ class _Divider:
         self.plots.append(Plot(area, use, str(self.last), -1, 0, self.last))
         return str(self.last)
 
-    def _road(self, area: Rectangle, upright: bool, ends: tuple[int, int], built_up: bool) -> None:
+    def _road(self, area: Rectangle, upright: bool, ends: tuple[int, int], built_up: bool = False) -> None:
         self.roads.append(Road(area, upright, ends, built_up, self._strip(area, ROAD)))
 
     def _block(self, area: Rectangle, count: int, borders: tuple[int, ...]) -> None:
