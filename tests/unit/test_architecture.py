@@ -1,9 +1,11 @@
 """The house rules that can be read from the files: who imports whom, what is documented."""
 
 import ast
+import fnmatch
 import importlib
 import inspect
 import pkgutil
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,6 +82,15 @@ def test_every_verb_has_a_help_text_options_and_a_run(verb: str) -> None:
     assert module.__doc__ and module.__doc__.partition("\n")[0].endswith(".")
     assert list(inspect.signature(module.configure).parameters) == ["parser"]
     assert list(inspect.signature(module.run).parameters) == ["settings", "options"]
+
+
+def test_an_installed_package_has_all_its_files() -> None:
+    """Files beside the code are installed by their suffix; a new sort of file must be named in pyproject.toml."""
+    project = tomllib.loads((HOME / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = ["*.py", *project["tool"]["setuptools"]["package-data"]["*"]]
+    files = [path for package in ("sdi", "harvesters") for path in (HOME / package).rglob("*")
+             if path.is_file() and "__pycache__" not in path.parts]
+    assert [path for path in files if not any(fnmatch.fnmatch(path.name, pattern) for pattern in patterns)] == []
 
 
 def kinds() -> list[str]:
