@@ -184,12 +184,12 @@ class _Delivery:
             *self._common(casing), ("geometria", gml.curve([frame.at(-400, -120), frame.at(400, -120)])),
             text("rodzajUrzadzenia", "o"), text("rodzajSieci", "w"), text("srednica", 200),
         ])
-        for kind, geometry in (
+        for number, (kind, geometry) in enumerate((
             ("k", gml.polygon(frame.box(-900, -150, 300, 240))),
             ("w", gml.point(frame.at(-750, -30))),
             *(("p", gml.point(frame.at(-3_000 + step * 1_500, 330))) for step in range(5)),
-        ):
-            entity = self.entity(f"towarzyszace/{precinct}/{geometry[-80:]}").lasting
+        ), 1):
+            entity = self.entity(f"towarzyszace/{precinct}/{number}").lasting
             self.file.add("InneUrzadzeniaTowarzyszace", entity, [
                 *self._common(entity), ("geometria", geometry), text("rodzajUrzadzenia", kind),
                 text("rodzajSieci", "e" if kind == "p" else "w"),
