@@ -249,7 +249,7 @@ def test_a_cluster_of_another_user_is_refused(own: Settings, monkeypatch: pytest
     with node_database(own):
         pass
     monkeypatch.setattr(cluster.os, "geteuid", lambda: 12345)
-    with pytest.raises(DatabaseError, match="belongs to .*, and you are user 12345"):
+    with pytest.raises(DatabaseError, match=r"belongs to .*, and you are user 12345"):
         of(own)
 
 
