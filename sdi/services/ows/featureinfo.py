@@ -1,0 +1,106 @@
+"""GetFeatureInfo as GeoJSON and HTML.
+
+MapServer writes GeoJSON for one layer only (GDAL's driver holds one), so each layer is asked by itself; the page is
+rendered from the same answer, with the titles of attributes and codes that the registers declare.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from jinja2 import Environment, PackageLoader
+
+from sdi.model.region import Region, Tenant
+from sdi.model.text import Language, Text
+from sdi.services.ows.exceptions import OwsError
+from sdi.services.ows.layers import Layer, tenant_layers
+from sdi.services.ows.wms import GEOJSON
+
+AT_ONCE = 4
+"""Layers of one request that are asked at the same time."""
+
+Ask = Callable[[dict[str, str]], Awaitable[bytes]]
+"""Sends WMS parameters to MapServer; gives the body of its answer."""
+
+Found = list[tuple[Layer, dict[str, Any]]]
+"""Features as GeoJSON objects, each with its layer."""
+
+_PAGES = Environment(loader=PackageLoader("sdi.services.ows"), autoescape=True)
+_NOTHING = Text(pl="W tym miejscu nie ma obiektów widocznych warstw.", en="No object of the visible layers is here.")
+
+
+def queried(tenant: Tenant, names: Sequence[str]) -> list[Layer]:
+    """The layers that names of layers, feature types, registers or the root stand for. Raises OwsError."""
+    found: dict[str, Layer] = {}
+    for name in names:
+        layers = [
+            layer for layer in tenant_layers(tenant)
+            if name in (layer.name, layer.feature_type.name, layer.feature_type.register_id, tenant.id)
+        ]
+        if not layers:
+            raise OwsError("LayerNotDefined", Text(pl=f"Nie ma warstwy {name[:80]!r}",
+                                                   en=f"There is no layer {name[:80]!r}"), "query_layers")
+        found |= {layer.name: layer for layer in layers}
+    return list(found.values())
+
+
+async def features(parameters: dict[str, str], tenant: Tenant, ask: Ask) -> Found:
+    """The features at the point of a GetFeatureInfo request (normalised), layer by layer in the order asked for."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(layer: Layer) -> Found:
+        own = {"LAYERS": layer.name, "QUERY_LAYERS": layer.name, "STYLES": "", "INFO_FORMAT": GEOJSON}
+        async with gate:
+            answer = await ask(parameters | own)
+        return [(layer, feature) for feature in json.loads(answer)["features"]]
+
+    layers = queried(tenant, parameters["QUERY_LAYERS"].split(","))
+    return [feature for found in await asyncio.gather(*map(one, layers)) for feature in found]
+
+
+def geojson(found: Found, crs: str) -> bytes:
+    """A FeatureCollection; coordinates are x, y in `crs`, which is named unless it is WGS 84 (GeoJSON 2008 §3)."""
+    collection: dict[str, Any] = {"type": "FeatureCollection"}
+    if crs not in ("EPSG:4326", "CRS:84"):
+        collection["crs"] = crs_member(crs)
+    collection["features"] = [
+        {"type": "Feature", "id": feature["properties"]["id"], "layer": layer.name, "geometry": feature["geometry"],
+         "properties": feature["properties"]}
+        for layer, feature in found
+    ]
+    return json.dumps(collection, ensure_ascii=False).encode()
+
+
+def crs_member(crs: str) -> dict[str, Any]:
+    """The `crs` of a GeoJSON object, for a code as `EPSG:2180` or a URN that ends in it."""
+    code = crs.rpartition(":")[2]
+    return {"type": "name", "properties": {"name": f"urn:ogc:def:crs:EPSG::{code}"}}
+
+
+def html(found: Found, region: Region, tenant: Tenant, language: Language) -> bytes:
+    """A page: a table for each feature, with titles instead of names and the meaning of codes."""
+    page = _PAGES.get_template("featureinfo.html").render(
+        language=language,
+        title=tenant.title.get(language),
+        nothing=_NOTHING.get(language),
+        features=[(layer.feature_type.title.get(language), _rows(layer, feature["properties"], region, language))
+                  for layer, feature in found],
+    )
+    return page.encode()
+
+
+def _rows(layer: Layer, properties: dict[str, Any], region: Region, language: Language) -> list[tuple[str, str]]:
+    lists = region.registers[layer.feature_type.register_id].code_lists
+    rows = []
+    for name, column in layer.columns.items():
+        value = properties.get(name)
+        if value is None or value == "":
+            continue
+        code = lists.get(column.code_list or "", {}).get(str(value))
+        meaning = f" – {code.title.get(language)}" if code else ""
+        unit = f" {column.unit}" if column.unit else ""
+        rows.append((column.title.get(language), f"{value}{unit}{meaning}"))
+    return rows

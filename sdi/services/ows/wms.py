@@ -1,0 +1,181 @@
+"""The mapfile of a tenant's WMS: a tree of registers, feature types and layers, drawn by `styles`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sdi.model.identity import dataset_record_id
+from sdi.model.region import Tenant
+from sdi.model.text import Language, Text
+from sdi.services.contract import Publication
+from sdi.services.ows.layers import Layer, layers_of
+from sdi.services.ows.mapfile import (
+    CODES,
+    block,
+    connection,
+    extent,
+    layer_metadata,
+    metadata,
+    projection,
+    quote,
+    service_metadata,
+)
+from sdi.services.ows.styles import Label, Look, drawing_order, style_of
+
+SIZE_MAX = 4096
+"""Largest width and height of an image, in pixels."""
+
+IMAGES = ("image/png", "image/png; mode=8bit", "image/jpeg")
+
+INFO_FORMATS = ("text/plain", "text/html", "application/json", "application/geo+json", "application/vnd.ogc.gml")
+"""Formats of GetFeatureInfo; MapServer writes text and GML, `featureinfo` HTML and GeoJSON."""
+
+GEOJSON = "application/json"
+"""The format in which `featureinfo` asks MapServer for one layer."""
+
+FONTS = "fonts.txt"
+FONT_FILES = {"sans": "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"}
+"""Debian's fonts-dejavu-core: has all Polish letters."""
+
+_OUTPUTS = (
+    ("png", "AGG/PNG", "image/png", "RGBA", ("COMPRESSION=6",)),
+    ("png8", "AGG/PNG8", "image/png; mode=8bit", "RGBA", ("QUANTIZE_FORCE=on", "QUANTIZE_COLORS=256")),
+    ("jpeg", "AGG/JPEG", "image/jpeg", "RGB", ("QUALITY=85",)),
+    ("geojson", "OGR/GeoJSON", GEOJSON, "FEATURE",
+     ("STORAGE=stream", "FORM=SIMPLE", "LCO:COORDINATE_PRECISION=8")),
+)
+
+_SYMBOLS = (
+    'SYMBOL NAME "circle" TYPE ELLIPSE POINTS 1 1 END FILLED TRUE END',
+    'SYMBOL NAME "square" TYPE VECTOR POINTS 0 0 0 1 1 1 1 0 0 0 END FILLED TRUE END',
+)
+
+_TOLERANCE_PX = {"point": 6, "line": 4, "polygon": 0}
+"""How far from a click a feature may lie."""
+
+
+def compile_wms(publication: Publication, tenant: Tenant) -> dict[str, str]:
+    """File names and texts: a mapfile for each language of the tenant, and the list of fonts."""
+    maps = {f"{CODES[language]}.map": _map(publication, tenant, language) for language in tenant.languages}
+    return maps | {FONTS: "".join(f"{name} {path}\n" for name, path in FONT_FILES.items())}
+
+
+def _map(publication: Publication, tenant: Tenant, language: Language) -> str:
+    web = service_metadata(publication, tenant, "wms", language) | {
+        "wms_bbox_extended": "true",
+        "wms_srs": "EPSG:2180 EPSG:2176 EPSG:2177 EPSG:2178 EPSG:2179 EPSG:4258 EPSG:4326 EPSG:3857 EPSG:3035 CRS:84",
+        "wms_getmap_formatlist": "png,png8,jpeg",
+        "wms_getlegendgraphic_formatlist": "png,png8,jpeg",
+        "wms_getfeatureinfo_formatlist": ",".join(INFO_FORMATS),
+        "wms_feature_info_mime_type": "text/html",
+        "wms_sld_enabled": "false",
+        "wms_authorityurl_name": tenant.id,
+        "wms_authorityurl_href": publication.public_url,
+    }
+    return block(
+        "MAP",
+        f"NAME {quote(tenant.id)}",
+        "UNITS METERS",
+        "SIZE 256 256",
+        f"MAXSIZE {SIZE_MAX}",
+        # The OGC's pixel of 0.28 mm, so that scale limits hold as clients compute them (WMS 1.3.0 §7.2.4.6.9).
+        "RESOLUTION 91",
+        "DEFRESOLUTION 91",
+        'IMAGECOLOR "#ffffff"',
+        f"FONTSET {quote(FONTS)}",
+        extent(tenant),
+        projection(2180),
+        block("WEB", metadata(web)),
+        _SYMBOLS,
+        (_output(*output) for output in _OUTPUTS),
+        block("LEGEND", "KEYSIZE 22 14", block("LABEL", _font(Label("", 0, size=9.0)))),
+        _tree(publication, tenant, language),
+    ) + "\n"
+
+
+def _output(name: str, driver: str, mime: str, mode: str, options: tuple[str, ...]) -> str:
+    return block(
+        "OUTPUTFORMAT", f"NAME {quote(name)}", f"DRIVER {quote(driver)}", f"MIMETYPE {quote(mime)}",
+        f"IMAGEMODE {mode}", "TRANSPARENT OFF", (f"FORMATOPTION {quote(option)}" for option in options),
+    )
+
+
+def _tree(publication: Publication, tenant: Tenant, language: Language) -> Iterator[str]:
+    """Registers in drawing order, below each its feature types, below those of any geometry their parts."""
+    types = {name: [ft for ft in tenant.feature_types if ft.register_id == name] for name in tenant.register_ids}
+    for name in sorted(types, key=lambda name: max(map(drawing_order, types[name]))):
+        register = publication.region.registers[name]
+        yield _parent(tenant, name, "", register.title, register.abstract, language)
+        for feature_type in sorted(types[name], key=drawing_order):
+            path = f"/{name}"
+            if feature_type.geometry == "any":
+                yield _parent(tenant, feature_type.name, path, feature_type.title, feature_type.abstract, language)
+                path += f"/{feature_type.name}"
+            for layer in layers_of(feature_type):
+                yield _layer(publication, tenant, layer, path, language)
+
+
+def _parent(tenant: Tenant, name: str, path: str, title: Text, abstract: Text, language: Language) -> str:
+    """A layer without data: MapServer takes it for the node of the tree that has its name."""
+    texts = {"ows_title": title.get(language), "ows_abstract": abstract.get(language), "wms_layer_group": path}
+    return block("LAYER", f"NAME {quote(name)}", "TYPE POLYGON", "STATUS OFF", 'TEMPLATE "-"', extent(tenant),
+                 projection(2180), metadata(texts))
+
+
+def _layer(publication: Publication, tenant: Tenant, layer: Layer, path: str, language: Language) -> str:
+    style = style_of(layer.feature_type)
+    texts = layer_metadata(publication, tenant, layer, language) | {
+        "wms_layer_group": path,
+        "wms_identifier_authority": tenant.id,
+        "wms_identifier_value": dataset_record_id(
+            publication.public_url, tenant.id, layer.feature_type.register_id),
+    }
+    return block(
+        "LAYER",
+        f"NAME {quote(layer.name)}",
+        f"TYPE {layer.kind.upper()}",
+        "STATUS OFF",
+        'TEMPLATE "-"',
+        connection(publication),
+        f"DATA {quote(layer.data(tenant, ordered=False))}",
+        extent(tenant),
+        projection(2180),
+        f"TOLERANCE {_TOLERANCE_PX[layer.kind]}",
+        f"MAXSCALEDENOM {style.max_scale}" if style.max_scale else (),
+        f"CLASSITEM {quote(style.by)}" if style.by else (),
+        metadata(texts),
+        _classes(publication, layer, language),
+    )
+
+
+def _classes(publication: Publication, layer: Layer, language: Language) -> Iterator[str]:
+    feature_type, style = layer.feature_type, style_of(layer.feature_type)
+    title = layer.title.get(language)
+    attribute = feature_type.attributes.get(style.by or "")
+    register = publication.region.registers[feature_type.register_id]
+    codes = register.code_lists.get(attribute.code_list or "", {}) if attribute else {}
+    for code, look in style.codes:
+        name = codes[code].title.get(language) if code in codes else code
+        yield _class(layer, f"{title}: {name}", look, style.label, f"EXPRESSION {quote(code)}")
+    rest = {"pl": "inne", "en": "other"}[language]
+    yield _class(layer, f"{title}: {rest}" if style.codes else title, style.look, style.label)
+
+
+def _class(layer: Layer, name: str, look: Look, label: Label | None, *conditions: str) -> str:
+    return block("CLASS", f"NAME {quote(name)}", conditions, look.styles(layer.kind),
+                 _label(layer, label) if label else ())
+
+
+def _label(layer: Layer, label: Label) -> str:
+    place = {
+        "polygon": ("POSITION CC",),
+        "line": ("POSITION CC", "ANGLE AUTO", "MINFEATURESIZE AUTO", "REPEATDISTANCE 250"),
+        "point": ("POSITION UR", "OFFSET 3 3"),
+    }[layer.kind]
+    return block("LABEL", _font(label), f"TEXT {quote(label.text)}", f"MAXSCALEDENOM {label.max_scale}", place,
+                 "PARTIALS FALSE")
+
+
+def _font(label: Label) -> tuple[str, ...]:
+    return ("TYPE TRUETYPE", 'FONT "sans"', f"SIZE {label.size:g}", f'COLOR "{label.colour}"',
+            'OUTLINECOLOR "#ffffff"', "OUTLINEWIDTH 2")
