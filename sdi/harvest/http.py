@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+import re
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -50,6 +53,8 @@ class Client:
 
     def _once[T](self, url: str, params: Mapping[str, str] | None, take: Callable[[httpx.Response], T]) -> T:
         with self._open(url, params) as response:
+            if response.is_error:
+                response.read()
             response.raise_for_status()
             return take(response)
 
@@ -59,7 +64,7 @@ class Client:
         if params:
             address = address.copy_merge_params(params)
         with (
-            httpx.Client(timeout=self._timeout, follow_redirects=True, max_redirects=5) as client,
+            httpx.Client(verify=_trust(), timeout=self._timeout, follow_redirects=True, max_redirects=5) as client,
             client.stream("GET", address, headers=self._headers) as response,
         ):
             if address.scheme == "https" and any(r.url.scheme != "https" for r in (*response.history, response)):
@@ -94,6 +99,12 @@ def shown(url: str) -> str:
     return str(address.copy_with(userinfo=b"")) if address.userinfo else url
 
 
+@cache
+def _trust() -> ssl.SSLContext:
+    """The certificates that are trusted; reading them takes longer than a request."""
+    return httpx.create_ssl_context()
+
+
 def _retry_after(response: httpx.Response) -> float:
     given = response.headers.get("Retry-After", "")
     return float(given) if given.isdecimal() else 0.0
@@ -106,7 +117,10 @@ def _refusal(url: str, response: httpx.Response) -> str:
         404: "nothing is there: ask the county for the new address",
         429: "it wants fewer requests: harvest it at another time",
     }.get(response.status_code, "try again later, or ask the county" if response.is_server_error else "see the address")
-    return f"{shown(url)}: HTTP {response.status_code} {response.reason_phrase}; {advice}"
+    said = " ".join(re.sub(r"<[^>]*>", " ", response.text[:5000]).split())[:300]
+    return f"{shown(url)}: HTTP {response.status_code} {response.reason_phrase}; {advice}" + (
+        f"; it says: {said}" if said else ""
+    )
 
 
 def _silence(url: str, error: httpx.HTTPError) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from lxml import etree
@@ -37,7 +38,7 @@ class AttributeReader:
         codes = register.code_lists[attribute.code_list] if attribute.code_list is not None else None
         self._convert = converter(attribute, codes)
         self._pattern = re.compile(attribute.pattern) if attribute.pattern is not None else None
-        self._text: Callable[[etree._Element], str | None] = _READINGS[attribute.reading]
+        self._text = _READINGS[attribute.reading]
         self.parts = ("OFU", "OZU", "OZK", "powierzchnia") if attribute.reading == "klasouzytek" else ()
         """Elements below the last step that it reads."""
         self.linked = attribute.reading == "href"
@@ -53,34 +54,35 @@ class AttributeReader:
             elements = found.get(name)
             if elements is None:
                 continue
-            values = self._values(below(elements, rest) if rest else elements, problems)
-            if not self.many:
-                value = next(values, None)
+            if rest:
+                elements = below(elements, rest)
+            if self.many:
+                values = [self._value(element, problems) for element in elements]
+                if texts := [str(value) for value in values if value is not None]:
+                    return ", ".join(texts)
+                continue
+            for element in elements:
+                value = self._value(element, problems)
                 if value is not None:
                     return value
-            elif texts := [str(value) for value in values]:
-                return ", ".join(texts)
         return None
 
-    def _values(self, elements: list[etree._Element], problems: list[Problem]) -> Iterator[Any]:
-        for element in elements:
-            text = clean(self._text(element))
-            if text is not None and self._pattern is not None:
-                match = self._pattern.search(text)
-                text = match[1] if match else None
-            if not text:
-                continue
-            try:
-                value = self._convert(text)
-                if self._unit is not None and (unit := element.get("uom")) is not None:
-                    factor = unit_factor(unit, self._unit)
-                    if factor != 1.0:
-                        value = type(value)(round(value * factor, 9))
-            except ValueError as error:
-                code = "unknown-code" if isinstance(error, UnknownCode) else "bad-value"
-                problems.append(Problem(code, f"{self.name}: {text[:200]!r} {_reason(error)}", self.name))
-                continue
-            yield value
+    def _value(self, element: etree._Element, problems: list[Problem]) -> Any:
+        text = clean(self._text(element))
+        if text is not None and self._pattern is not None:
+            match = self._pattern.search(text)
+            text = match[1] if match else None
+        if not text:
+            return None
+        try:
+            value = self._convert(text)
+            if self._unit is not None and (unit := element.get("uom", self._unit)) != self._unit:
+                value = type(value)(round(value * unit_factor(unit, self._unit), 9))
+            return value
+        except ValueError as error:
+            code = "unknown-code" if isinstance(error, UnknownCode) else "bad-value"
+            problems.append(Problem(code, f"{self.name}: {text[:200]!r} {_reason(error)}", self.name))
+            return None
 
 
 def attribute_readers(
@@ -99,11 +101,6 @@ def _reason(error: ValueError) -> str:
     return "is not a number" if text.startswith("could not convert") else text
 
 
-def _value(element: etree._Element) -> str | None:
-    text: str | None = element.text
-    return text
-
-
 def _href(element: etree._Element) -> str | None:
     """The target of a link: a bare gml:id or urn:pzgik:id; the `#` of a link within the document is cut off."""
     target: str | None = element.get(XLINK_HREF)
@@ -112,12 +109,16 @@ def _href(element: etree._Element) -> str | None:
 
 def _klasouzytek(element: etree._Element) -> str | None:
     """EGB_Klasouzytek as it is written in the register: RIVa, Br-RIVa, Ls, B."""
-    parts = {local(part.tag): clean(part.text) for part in element}
-    use, contour, quality = parts.get("OFU"), parts.get("OZU"), parts.get("OZK")
+    parts = {local(part.tag): part.text for part in element}
+    use, contour, quality = clean(parts.get("OFU")), clean(parts.get("OZU")), clean(parts.get("OZK"))
     soil = f"{contour or ''}{quality or ''}"
     if use is None or not soil or use == contour:
         return soil or use
     return f"{use}-{soil}"
 
 
-_READINGS = {"value": _value, "href": _href, "klasouzytek": _klasouzytek}
+_READINGS: dict[str, Callable[[etree._Element], str | None]] = {
+    "value": attrgetter("text"),
+    "href": _href,
+    "klasouzytek": _klasouzytek,
+}

@@ -14,7 +14,7 @@ from lxml import etree
 from sdi.errors import SourceError
 from sdi.harvest.gml.geometry import NAMESPACES
 
-PIECE = 1 << 18
+PIECE = 1 << 17
 """Bytes fed to the parser at once."""
 PROLOGUE = 1 << 20
 """Within so many bytes the root element must start."""
@@ -73,6 +73,10 @@ class Document:
             raise _malformed(self.name, error) from error
         if root is not None and (done := self._take(root, final=True)):
             yield done
+
+    def check(self) -> None:
+        """Look at the root only. Raises SourceError where it is no collection."""
+        self._read_root()
 
     def _read_root(self) -> bytes:
         """The bytes up to the root's start tag or beyond, after what is no collection has been refused."""

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain, pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import shapely
@@ -32,8 +31,7 @@ class GeometryError(ValueError):
     """A geometry cannot be read; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plain:
+class Plain(NamedTuple):
     """A geometry of one coordinate list, kept as numbers in text so that many are built at once."""
 
     kind: Literal["point", "line", "polygon"]
@@ -44,8 +42,7 @@ class Plain:
 type Shape = Plain | BaseGeometry
 
 
-@dataclass(frozen=True, slots=True)
-class _Scope:
+class _Scope(NamedTuple):
     """What a geometry inherits from the elements around it."""
 
     srs: Srs | None
@@ -55,12 +52,15 @@ class _Scope:
 class GeometryReader:
     """Reads the geometries of one document or source.
 
-    `default_srs` is the srsName of geometries that name none, `axis` overrules the order of all coordinates.
+    `default_srs` is the srsName of geometries that name none, `axis` overrules the order of all coordinates,
+    `short_axis` is their order where the srsName is `EPSG:n`.
     """
 
-    def __init__(self, default_srs: str | None = None, axis: Axis | None = None) -> None:
-        self._axis = axis
-        self._default = parse_srs(default_srs, axis) if default_srs else None
+    def __init__(
+        self, default_srs: str | None = None, axis: Axis | None = None, short_axis: Axis = "xy"
+    ) -> None:
+        self._axis, self._short_axis = axis, short_axis
+        self._default = self._srs(default_srs) if default_srs else None
         self._seen: set[Srs] = set()
         self._readers: dict[str, Callable[[etree._Element, _Scope], BaseGeometry]] = {
             "Point": self._point,
@@ -98,12 +98,11 @@ class GeometryReader:
         Raises GeometryError.
         """
         try:
-            srs = parse_srs(inherited, self._axis) if inherited else self._default
+            scope = _Scope(self._srs(inherited) if inherited else self._default, None)
             if len(element) == 0:
-                return self._bare(element, _Scope(srs, None))
+                return self._bare(element, scope)
             if len(element) > 1:
                 raise GeometryError(f"{len(element)} geometries in one property")
-            scope = self._enter(element, _Scope(srs, None))
             plain = self._plain(element[0], scope)
             if plain is not None:
                 return plain, plain.srs.srid
@@ -115,6 +114,9 @@ class GeometryReader:
         if len(srids) != 1:
             raise GeometryError(f"{len(srids)} different CRSs in one geometry")
         return geometry, srids.pop()
+
+    def _srs(self, name: str) -> Srs:
+        return parse_srs(name, self._axis, self._short_axis)
 
     def _bare(self, element: etree._Element, scope: _Scope) -> tuple[Shape | None, int | None]:
         """A property without a geometry element: empty, a link, or a gml:DirectPosition written into it."""
@@ -130,15 +132,18 @@ class GeometryReader:
 
     def _plain(self, element: etree._Element, scope: _Scope) -> Plain | None:
         """The fast way for what most objects are; None sends the geometry the thorough way."""
-        kind, path = _PLAIN.get(element.tag, ("point", ()))
+        known = _PLAIN.get(element.tag)
+        if known is None:
+            return None
+        kind, path = known
         scope = self._enter(element, scope)
         for tag in path:
-            if len(element) != 1 or element[0].tag != tag:
+            if len(element) != 1:
                 return None
             element = element[0]
-            if element.get("srsName") is not None or element.get("srsDimension", "2") != "2":
+            if element.tag != tag or element.get("srsName") is not None:
                 return None
-        if not path or scope.srs is None or scope.dimension not in (None, 2):
+        if scope.srs is None or scope.dimension == 3 or element.get("srsDimension", "2") != "2":
             return None
         numbers = (element.text or "").split()
         if not numbers or len(numbers) % 2 or (kind == "point" and len(numbers) != 2):
@@ -152,7 +157,7 @@ class GeometryReader:
         if dimension is not None and dimension not in ("2", "3"):
             raise GeometryError(f"srsDimension {dimension[:20]!r} is neither 2 nor 3")
         return _Scope(
-            parse_srs(name, self._axis) if name is not None else scope.srs,
+            self._srs(name) if name is not None else scope.srs,
             int(dimension) if dimension is not None else scope.dimension,
         )
 

@@ -104,9 +104,9 @@ class ObjectReader:
         self._implied = _implied(class_name, feature_type, self._attributes) if naming.registered else {}
         self._places = self._geometry_places(geometry_name)
         self._search_geometry = not naming.registered and geometry_name is None
-        self._wanted = self._wanted_names()
-        self._ignored = {naming.fold(name) for name in (*register.not_read_attributes, *used)} - self._wanted
-        self._single = self._wanted - {path[0] for r in self._attributes if r.many for path in r.paths}
+        self._kept = self._names_kept()
+        self._ignored = {naming.fold(name) for name in (*register.not_read_attributes, *used)} - self._kept
+        self._single = self._kept - {path[0] for r in self._attributes if r.many for path in r.paths}
         self._names: dict[str, str] = {}
 
     def read(self, element: etree._Element, position: str, srs_name: str | None, tally: Tally) -> Draft:
@@ -152,8 +152,8 @@ class ObjectReader:
             for column in self.feature_type.geometry_columns
         }
 
-    def _wanted_names(self) -> set[str]:
-        names = {path[0] for reader in self._attributes for path in reader.paths}
+    def _names_kept(self) -> set[str]:
+        names = {_BOUNDS} | {path[0] for reader in self._attributes for path in reader.paths}
         names |= {name for places in self._places.values() for name in places}
         if self.naming.registered:
             names |= {"idIIP"} | {path.partition("/")[0] for paths in LIFE_CYCLE.values() for path in paths}
@@ -168,77 +168,82 @@ class ObjectReader:
             if name in found:
                 found[name].append(child)
                 if name in self._single:
-                    key = self.class_name, local(child.tag)
-                    tally.repeated[key] = tally.repeated.get(key, 0) + 1
-            elif name in self._wanted:
+                    self._count(tally.repeated, child)
+            elif name in self._kept:
                 found[name] = [child]
-            elif name not in _SKIPPED:
-                key = self.class_name, local(child.tag)
-                tally.unknown[key] = tally.unknown.get(key, 0) + 1
-            elif name == "boundedBy":
-                found[name] = [child]
+            elif name:
+                self._count(tally.unknown, child)
         return found
+
+    def _count(self, counts: dict[tuple[str, str], int], child: etree._Element) -> None:
+        key = self.class_name, local(child.tag)
+        counts[key] = counts.get(key, 0) + 1
 
     def _learn(self, child: etree._Element) -> str:
         """The name under which properties with this tag are kept; "" for those that are known and left out."""
         name = self.naming.fold(local(child.tag))
         if namespace(child.tag) in gml.NAMESPACES:
-            name = "boundedBy" if local(child.tag) == "boundedBy" else ""
+            name = _BOUNDS if local(child.tag) == "boundedBy" else ""
         elif name in self._ignored:
             name = ""
-        elif name not in self._wanted and self._search_geometry:
+        elif name not in self._kept and self._search_geometry:
             if not len(child):
                 return name  # an empty geometry looks the same: the next object may tell
             if namespace(child[0].tag) in gml.NAMESPACES:
                 self._places = {"geom": (*self._places["geom"], name)}
-                self._wanted.add(name)
+                self._kept.add(name)
         self._names[child.tag] = name
         return name
 
     def _identify(self, draft: Draft, found: Found) -> None:
-        parts: dict[str, str | None] = {}
+        feature = draft.feature
         for identifier in found.get("idIIP", ()):
             for holder in identifier:
-                parts = {local(part.tag): clean(part.text) for part in holder}
-        feature = draft.feature
-        feature.id, feature.namespace = parts.get("lokalnyId"), parts.get("przestrzenNazw")
-        feature.version_id = parts.get("wersjaId")
+                parts = {local(part.tag): part.text for part in holder}
+                feature.id, feature.namespace = clean(parts.get("lokalnyId")), clean(parts.get("przestrzenNazw"))
+                feature.version_id = clean(parts.get("wersjaId"))
         if feature.id is None:
             draft.failed = Problem("missing-id", "no lokalnyId in idIIP", "idIIP")
 
     def _date(self, draft: Draft, found: Found) -> None:
-        for name, paths in _LIFE_CYCLE_STEPS:
-            for top, rest in paths:
-                elements = below(found.get(top, []), rest)
-                text = clean(elements[0].text) if elements else None
-                if text is None:
-                    continue
-                try:
-                    setattr(draft.feature, name, timestamp(text))
-                    break
-                except ValueError as error:
-                    draft.problems.append(Problem("bad-value", f"{top}: {text[:60]!r} is {error}", top))
+        for name, top, rest in _LIFE_CYCLE_STEPS:
+            elements = found.get(top)
+            if elements is None or getattr(draft.feature, name) is not None:
+                continue
+            elements = below(elements, rest)
+            text = clean(elements[0].text) if elements else None
+            if text is None:
+                continue
+            try:
+                setattr(draft.feature, name, timestamp(text))
+            except ValueError as error:
+                draft.problems.append(Problem("bad-value", f"{top}: {text[:60]!r} is {error}", top))
 
     def _locate(self, draft: Draft, found: Found, srs_name: str | None) -> None:
         for column, names in self._places.items():
             try:
-                for element in (element for name in names for element in found.get(name, ())):
-                    shape, srid = self._geometries.read_property(element, srs_name)
-                    if shape is not None:
-                        self._keep(draft, column, shape, srid or 0)
+                for name in names:
+                    if name in found and self._keep(draft, column, found[name], srs_name):
                         break
             except GeometryError as error:
                 draft.failed = Problem("unreadable-geometry", str(error), column)
                 return
 
-    def _keep(self, draft: Draft, column: str, shape: gml.Shape, srid: int) -> None:
-        if draft.feature.srid not in (0, srid):
-            raise GeometryError(f"EPSG:{srid} beside EPSG:{draft.feature.srid} in one object")
-        draft.feature.srid = srid
-        if isinstance(shape, Plain):
-            draft.plains.append((column, shape))
-        else:
-            _place(draft.feature, column, shape)
+    def _keep(self, draft: Draft, column: str, elements: list[etree._Element], srs_name: str | None) -> bool:
+        """Take the first geometry of some properties; False where all are empty."""
+        for element in elements:
+            shape, srid = self._geometries.read_property(element, srs_name)
+            if shape is None or srid is None:
+                continue
+            if draft.feature.srid not in (0, srid):
+                raise GeometryError(f"EPSG:{srid} beside EPSG:{draft.feature.srid} in one object")
+            draft.feature.srid = srid
+            if isinstance(shape, Plain):
+                draft.plains.append((column, shape))
+            else:
+                _place(draft.feature, column, shape)
+            return True
+        return False
 
     def _issue(self, draft: Draft, severity: Any, problem: Problem) -> Issue:
         return Issue(
@@ -272,10 +277,10 @@ class ObjectReader:
         return allowed
 
 
-_SKIPPED = frozenset({"", "boundedBy"})
+_BOUNDS = "gml:boundedBy"
+"""Under which the envelope of an object is kept: no property of a register has a colon."""
 _LIFE_CYCLE_STEPS = [
-    (name, [(steps[0], tuple(steps[1:])) for steps in (path.split("/") for path in paths)])
-    for name, paths in LIFE_CYCLE.items()
+    (name, path.split("/")[0], tuple(path.split("/")[1:])) for name, paths in LIFE_CYCLE.items() for path in paths
 ]
 
 
@@ -294,7 +299,7 @@ def _implied(class_name: str, feature_type: FeatureType, readers: list[Attribute
 
 
 def _envelope_srs(found: Found) -> str | None:
-    for bounded in found.get("boundedBy", ()):
+    for bounded in found.get(_BOUNDS, ()):
         for envelope in bounded:
             name: str | None = envelope.get("srsName")
             return name

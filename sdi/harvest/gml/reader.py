@@ -86,7 +86,7 @@ class RegisterChooser:
     ) -> None:
         self._registers, self._geometries = list(registers.values()), geometries
         self._owned = {feature_type.name for feature_type in owned}
-        self._readers: dict[str, ObjectReader | LeftOut | None] = {}
+        self._readers: dict[str, ObjectReader | LeftOut] = {}
         self._divided: dict[str, tuple[Register, dict[str, ObjectReader | LeftOut]]] = {}
         self._known = {name for register in self._registers for name in register.namespaces} | {BASE_MODEL}
         self._strange: dict[str, int] = {}
@@ -96,10 +96,9 @@ class RegisterChooser:
         tag = element.tag
         if namespace(tag) not in self._known:
             self._strange[namespace(tag)] = self._strange.get(namespace(tag), 0) + 1
-        try:
-            return self._readers[tag]
-        except KeyError:
-            pass
+        known = self._readers.get(tag)
+        if known is not None:
+            return known
         register = self._register(tag)
         if register is not None and local(tag) in register.divided:
             return self._divide(register, element)
@@ -107,7 +106,8 @@ class RegisterChooser:
         if register is not None:
             feature_type = register.by_class.get(local(tag))
             chosen = self._reader(register, local(tag), feature_type) if feature_type else LeftOut(local(tag))
-        self._readers[tag] = chosen
+        if chosen is not None:
+            self._readers[tag] = chosen
         return chosen
 
     def issues(self, name: str) -> Iterator[Issue]:

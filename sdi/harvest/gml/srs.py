@@ -1,7 +1,7 @@
 """Which CRS an srsName means, and which axis comes first in the coordinates that carry it.
 
-urn and http-uri forms promise the axis order of the authority (OGC 09-048r3, OGC 05-103). `EPSG:n` and the
-`epsg.xml#n` of GML 2 promise nothing: there x comes first unless the source's declaration says otherwise.
+urn and http-uri forms promise the axis order of the authority (OGC 09-048r3, OGC 05-103). The `epsg.xml#n` of GML 2
+means x first. `EPSG:n` promises nothing: what it means is for the reader of a source to say, it is never guessed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ _METRES_PER_DEGREE = 111_320.0
 _PROMISING = re.compile(
     r"urn:(?:x-)?ogc:def:crs:EPSG:[^:]*:(\d+)|https?://www\.opengis\.net/def/crs/EPSG/[^/]+/(\d+)", re.IGNORECASE
 )
-_SILENT = re.compile(r"EPSG:(\d+)|https?://www\.opengis\.net/gml/srs/epsg\.xml#(\d+)", re.IGNORECASE)
+_XY = re.compile(r"https?://www\.opengis\.net/gml/srs/epsg\.xml#(\d+)", re.IGNORECASE)
+_SHORT = re.compile(r"EPSG:(\d+)", re.IGNORECASE)
 _CRS84 = re.compile(
     r"urn:(?:x-)?ogc:def:crs:OGC:[^:]*:CRS84|https?://www\.opengis\.net/def/crs/OGC/[^/]+/CRS84|(?:OGC:)?CRS:?84",
     re.IGNORECASE,
@@ -53,23 +54,24 @@ class Srs:
 
 
 @lru_cache(maxsize=256)
-def parse_srs(name: str, axis: Axis | None = None) -> Srs:
-    """The CRS of an srsName in any spelling; `axis` overrules the order that the spelling promises.
+def parse_srs(name: str, axis: Axis | None = None, short_axis: Axis = "xy") -> Srs:
+    """The CRS of an srsName in any spelling.
 
+    `axis` overrules the order that the spelling promises, `short_axis` is the order where it is `EPSG:n`.
     Raises UnknownSrs.
     """
     name = name.strip()
     if _CRS84.fullmatch(name):
         return Srs(4326, axis == "yx", True)
-    promising, silent = _PROMISING.fullmatch(name), _SILENT.fullmatch(name)
-    match = promising or silent
+    promises: tuple[tuple[re.Pattern[str], Axis], ...] = ((_PROMISING, "authority"), (_XY, "xy"), (_SHORT, short_axis))
+    match, promised = next(((m, order) for pattern, order in promises if (m := pattern.fullmatch(name))), (None, "xy"))
     if match is None:
         raise UnknownSrs(f"srsName {name[:100]!r} is not understood")
-    srid = int(match[1] or match[2])
+    srid = int(next(filter(None, match.groups())))
     try:
         crs = pyproj.CRS.from_epsg(srid)
     except CRSError as error:
         raise UnknownSrs(f"srsName {name!r}: EPSG has no CRS {srid}") from error
-    order = axis or ("authority" if promising else "xy")
+    order = axis or promised
     north_first = crs.axis_info[0].direction.lower() in ("north", "south")
     return Srs(srid, north_first if order == "authority" else order == "yx", crs.is_geographic)

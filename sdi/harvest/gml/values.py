@@ -25,8 +25,13 @@ class UnknownCode(ValueError):
 
 
 def clean(text: str | None) -> str | None:
-    """Text without white space around and runs of it within; None where nothing is left."""
-    return " ".join(text.split()) or None if text else None
+    """Text without white space around it and in one line; None where nothing is left."""
+    if not text:
+        return None
+    text = text.strip()
+    if "\n" in text or "\t" in text:
+        text = " ".join(text.split())
+    return text or None
 
 
 def converter(attribute: Attribute, codes: Mapping[str, Code] | None) -> Convert:
@@ -52,6 +57,9 @@ def timestamp(text: str) -> str:
 
     Raises ValueError.
     """
+    if len(text) == 19 and text[10] == "T" and text[7] == "-":
+        datetime.fromisoformat(text)
+        return text
     match = _STAMP.fullmatch(text)
     if match is None:
         raise ValueError("not a date and time as in ISO 8601")
