@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from pyproj import Transformer
 
@@ -28,6 +29,7 @@ DATE_STAMP = "@DATE_STAMP@"
 DENOMINATOR = 500
 """Scale denominator at which the county registers are kept (mapa zasadnicza 1:500)."""
 REFERENCE_SYSTEMS = (2180, 4258)
+POLAND = ZoneInfo("Europe/Warsaw")
 ORIGINS_SHOWN = 3
 """Distinct addresses that the lineage names per source; further ones are counted."""
 
@@ -88,7 +90,7 @@ class Record:
 
     def xml(self, at: datetime) -> str:
         """The record as changed at `at`."""
-        return self.text.replace(DATE_STAMP, f"{at:%Y-%m-%d}")
+        return self.text.replace(DATE_STAMP, _day(at))
 
 
 def dataset_record(
@@ -289,4 +291,5 @@ def _union(extents: Sequence[Bounds]) -> Bounds:
 
 
 def _day(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d}"
+    """The civil date in Poland, whatever the time zone of the database session is."""
+    return f"{moment.astimezone(POLAND):%Y-%m-%d}"

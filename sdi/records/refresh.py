@@ -24,22 +24,24 @@ def refresh(
 ) -> int:
     """Rebuild the records of the tenants that a county (4 digits) touches, or of all tenants; returns how many changed.
 
-    Runs in the caller's transaction, on a connection of the `harvest` role. Records of what is no longer published are
-    deleted; a record that says what it said keeps its text and its date. Raises PublicationError.
+    Runs in the caller's transaction (read committed), on a connection of the `harvest` role. Records of what is no
+    longer published are deleted; a record that says what it said keeps its text and its date. Raises PublicationError.
     """
     content = profile(home)
     tenants = [tenant for tenant in region.tenants.values() if county is None or _touched(tenant, county)]
-    records = [r for tenant in tenants for r in _records(connection, content, region, tenant, public_url)]
-    at = datetime.now(UTC)
-    pruned = connection.execute(
-        query("records", "prune"),
-        {"tenants": None if county is None else [t.id for t in tenants],
-         "identifiers": [r.identifier for r in records]},
-    ).rowcount
-    with connection.cursor() as cursor:
-        cursor.executemany(query("records", "upsert"), [_row(record, at) for record in records])
-        written = cursor.rowcount if records else 0
-    return pruned + written
+    with connection.transaction():
+        connection.execute(query("records", "lock"))
+        records = [r for tenant in tenants for r in _records(connection, content, region, tenant, public_url)]
+        at = datetime.now(UTC)
+        changed = connection.execute(
+            query("records", "prune"),
+            {"tenants": None if county is None else [t.id for t in tenants],
+             "identifiers": [r.identifier for r in records]},
+        ).rowcount
+        with connection.cursor() as cursor:
+            cursor.executemany(query("records", "upsert"), [_row(record, at) for record in records])
+            changed += cursor.rowcount if records else 0
+    return changed
 
 
 def _touched(tenant: Tenant, county: str) -> bool:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import os
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
+from time import sleep
 from typing import Any
 
 import psycopg
@@ -15,7 +18,7 @@ from sdi.errors import PublicationError
 from sdi.model.identity import dataset_record_id, service_record_id
 from sdi.model.region import Region
 from sdi.model.register import Register
-from sdi.records.build import Origin, lineage
+from sdi.records.build import POLAND, Origin, lineage
 from sdi.records.profile import profile
 from sdi.records.refresh import refresh
 from sdi.records.validate import NAMESPACES, parse
@@ -69,6 +72,28 @@ def test_a_county_changes_only_the_tenants_it_touches(database: Database, region
     assert after["torun", "egib"]["inserted_at"] == before["torun", "egib"]["inserted_at"]
 
 
+def test_two_commits_at_once_both_show_in_the_record_of_the_region(database: Database, region: Region) -> None:
+    def second() -> None:
+        with database.connect("harvest") as connection:
+            commit(connection, "0463-egib", {("dzialki", "046301"): 7})
+            refresh(connection, region, PUBLIC_URL, HOME, county="0463")
+
+    with database.connect("harvest") as first, database.connect("owner", autocommit=True) as watch:
+        commit(first, "0415-egib", {("dzialki", "041501"): 10})
+        refresh(first, region, PUBLIC_URL, HOME, county="0415")
+        thread = Thread(target=second)
+        thread.start()
+        while not watch.execute("select 1 from pg_locks where relation = 'sdi.record'::regclass and not granted"
+                                ).fetchone():
+            assert thread.is_alive()
+            sleep(0.01)
+        first.commit()
+        thread.join()
+    with database.connect("serve") as connection:
+        statement = stored(connection)["region", "egib"]["queryables"]["lineage"]
+    assert "obiektów: 10" in statement and "obiektów: 7" in statement
+
+
 def test_records_go_with_what_they_describe(database: Database, region: Region) -> None:
     with database.connect("harvest", autocommit=True) as connection:
         commit_all(connection)
@@ -120,7 +145,7 @@ def test_a_record_says_what_was_declared_and_committed(database: Database, regio
     assert HOSTILE in texts("//gmd:citation//gmd:title/gco:CharacterString/text()")[0]
     assert texts("//gmd:RS_Identifier[gmd:codeSpace]//gmd:code/gco:CharacterString/text()") == ["lubicz.egib"]
     assert {"Działki katastralne", "Budynki"} <= set(texts("//gmd:keyword/gmx:Anchor/text()"))
-    assert texts("//gmd:dateStamp/gco:Date/text()") == [f"{row['modified_at'].astimezone(UTC):%Y-%m-%d}"]
+    assert texts("//gmd:dateStamp/gco:Date/text()") == [f"{row['modified_at'].astimezone(POLAND):%Y-%m-%d}"]
     west, south = (float(texts(f"//gmd:{side}/gco:Decimal/text()")[0])
                    for side in ("westBoundLongitude", "southBoundLatitude"))
     # gdaltransform -s_srs EPSG:2180 -t_srs OGC:CRS84 of 475000 565000; the box of a turned square is a little larger
@@ -153,3 +178,35 @@ def test_an_unknown_theme_is_named_with_its_register(database: Database, region:
 
 def test_every_protocol_has_a_profile(region: Region) -> None:
     assert set(profile(HOME).services) == set(region.tenants["region"].services)
+
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "records"
+REGISTER = Register.model_validate({
+    "id": "egib",
+    "title": {"pl": "Ewidencja <gruntów> & budynków", "en": "Land \"and\" building register"},
+    "abstract": {"pl": "Działki i budynki.", "en": "Parcels and buildings."},
+    "legal_basis": {"pl": "Dz.U. 2021 poz. 1390", "en": "Journal of Laws 2021 item 1390"},
+    "namespaces": ["x"],
+    "inspire_theme": "CP",
+    "topic_category": "planningCadastre",
+    "keywords": [{"pl": "działka", "en": "parcel"}],
+    "feature_types": {
+        name: {"title": {"pl": name, "en": name}, "abstract": {"pl": name, "en": name}, "geometry": "polygon",
+               "inspire_theme": theme, "attributes": {}}
+        for name, theme in (("dzialki", "CP"), ("budynki", "BU"))
+    },
+})
+
+
+@pytest.mark.parametrize("subject", ["egib", "wms", "ogcapi", "csw"])
+def test_records_are_written_as_agreed(database: Database, subject: str) -> None:
+    """The golden files are what SDI_GOLDEN=write leaves; they validate against ISO 19139."""
+    with database.connect("harvest") as connection:
+        commit_all(connection)
+        refresh(connection, catalogue_region({"egib": REGISTER}), PUBLIC_URL, HOME)
+        row = stored(connection)["lubicz", subject]
+    text = row["xml"].replace(f"{row['modified_at'].astimezone(POLAND):%Y-%m-%d}", "2026-03-02") + "\n"
+    path = GOLDEN / f"{row['kind']}-{subject}.xml"
+    if os.environ.get("SDI_GOLDEN") == "write":
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")

@@ -1,3 +1,7 @@
+-- name: lock
+-- One refresh at a time, until the end of its transaction: two commits that touch the same tenant must see each other.
+lock table sdi.record in share row exclusive mode
+
 -- name: origins
 -- Which sources the objects of some feature types came from, within a county or commune: source, county, objects,
 -- first and last commit, and what the last commit was made of.

@@ -32,6 +32,7 @@ def apply() -> None:
     csw2.cql2fes = csw3.cql2fes = cql_to_filter
     csw2.etree = csw3.etree = _Etree()
     APISO.get_extendedcapabilities = extended_capabilities
+    APISO.write_record = whole_record
     # It logs every mistake of a client with a traceback; failures of the node are logged by sdi.services.csw.app.
     logging.getLogger("pycsw").setLevel(logging.CRITICAL)
 
@@ -78,6 +79,14 @@ def extended_capabilities(profile: Any) -> Any:
         add(add(supported, "SupportedLanguage"), "Language", language)
     add(add(root, "ResponseLanguage"), "Language", asking.response_language)
     return root
+
+
+def whole_record(profile: Any, result: Any, esn: str, outputschema: str, queryables: Any, caps: Any = None) -> Any:
+    """In place of APISO.write_record: the stored record, whatever element set is asked for.
+
+    Its brief and summary renditions are not valid ISO 19139: identifiers that are no xs:ID, no dates, wrong order.
+    """
+    return etree.fromstring(result.xml, profile.context.parser)
 
 
 CswServer = server.Csw

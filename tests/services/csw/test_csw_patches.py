@@ -71,3 +71,8 @@ def test_schemas_are_parsed_for_every_post(client: httpx.Client) -> None:
 def test_inspire_capabilities_have_no_metadata_url() -> None:
     profile = upstream("pycsw.plugins.profiles.apiso.apiso").APISO
     assert "MetadataUrl" not in inspect.getsource(profile.get_extendedcapabilities)
+
+
+def test_brief_and_summary_iso_records_are_made_up() -> None:
+    source = inspect.getsource(upstream("pycsw.plugins.profiles.apiso.apiso").APISO.write_record)
+    assert "util.nspath_eval(restagname, self.namespaces), id=idval)" in source  # a UUID is no xs:ID

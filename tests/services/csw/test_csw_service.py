@@ -103,6 +103,36 @@ def test_describe_record_and_get_domain(client: httpx.Client) -> None:
                       "dc:language": ["pol"], "tenant": [], "apiso:Denominator": ["500"]}
 
 
+@pytest.fixture(scope="module")
+def csw_schema(shared: Path) -> etree.XMLSchema:
+    """CSW 2.0.2 with ISO 19139 and INSPIRE discovery."""
+    places = {
+        NS["csw"]: "schemas.opengis.net/csw/2.0.2/CSW-discovery.xsd",
+        NS["inspire_ds"]: "inspire.ec.europa.eu/schemas/inspire_ds/1.0/inspire_ds.xsd",
+        **{f"http://www.isotc211.org/2005/{name}": f"schemas.opengis.net/iso/19139/20070417/{folder}/{name}.xsd"
+           for name, folder in (("gmd", "gmd"), ("gmx", "gmx"), ("srv", "srv/1.0"))},
+    }
+    imports = "".join(f'<xs:import namespace="{namespace}" schemaLocation="{(shared / "schemas" / place).as_uri()}"/>'
+                      for namespace, place in places.items())
+    return etree.XMLSchema(etree.fromstring(
+        f'<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">{imports}</xs:schema>'))
+
+
+GMD = {"outputSchema": "http://www.isotc211.org/2005/gmd"}
+
+
+@pytest.mark.parametrize("parameters", [
+    {"request": "GetCapabilities"},
+    {"request": "DescribeRecord"},
+    {"request": "GetDomain", "propertyName": "dc:type"},
+    {"request": "Nothing"},
+    *({**RECORDS, "elementSetName": name, **schema} for name in ("brief", "summary", "full") for schema in ({}, GMD)),
+], ids=lambda p: " ".join(p.get(name, "") for name in ("request", "elementSetName", "outputSchema")))
+def test_answers_are_valid(client: httpx.Client, csw_schema: etree.XMLSchema, parameters: dict[str, str]) -> None:
+    root = get(client, **parameters)
+    assert csw_schema.validate(root), csw_schema.error_log
+
+
 def test_tenants_do_not_see_each_other(client: httpx.Client, address: str) -> None:
     everyone = ("chelmza", "lubicz", "powiat-torunski", "region", "torun")
     seen = {tenant: identifiers(get(client, tenant, **RECORDS)) for tenant in everyone}
