@@ -15,11 +15,17 @@ from shapely.geometry.base import BaseGeometry
 STORED_SRID = 2180
 """The CRS of every stored geometry (PL-1992), axes x = easting."""
 
+_GEOGRAPHIC = (4326, 4258)
+"""In degrees."""
+
 _DOMAIN = (0.0, 0.0, 1_000_000.0, 1_000_000.0)
 """Poland with a wide margin in EPSG:2180; nothing that is stored lies outside, so boxes are cut to it."""
 
-_STEPS = 100
-"""Pieces into which an edge of a box is cut before it is transformed: 3 cm of sagitta on an edge of 100 km."""
+_STEP_M, _STEPS_MAX = 600.0, 200
+"""Length of the pieces into which an edge of a box is cut before it is transformed (a sagitta of 1 cm), and how many
+at most (10 cm on an edge of 400 km)."""
+
+_DEGREE_M = 111_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,17 @@ def bounds_in(bounds: tuple[float, float, float, float], srid: int) -> tuple[flo
     return west, south, east, north
 
 
-def box_as_stored(values: tuple[float, ...], crs: Crs) -> BaseGeometry | None:
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A box in EPSG:2180, x = easting, where its edges may bend."""
+
+    outline: BaseGeometry
+    """A polygon; a line or a point where the box has no breadth."""
+    within: BaseGeometry | None
+    """A rectangle along the axes that the outline covers: what lies in it needs no further look."""
+
+
+def box_as_stored(values: tuple[float, ...], crs: Crs) -> Area | None:
     """The area of a bbox parameter in EPSG:2180, x = easting; None where it lies wholly outside of Poland.
 
     `values` are 4 or 6 numbers in the axis order of `crs` (OGC API - Features 7.15.3); heights are ignored.
@@ -88,7 +104,7 @@ def box_as_stored(values: tuple[float, ...], crs: Crs) -> BaseGeometry | None:
     if crs.flipped:
         west, south, east, north = south, west, north, east
     low_x, low_y, high_x, high_y = _domain(crs.srid)
-    if west > east and crs.srid in (4326, 4258):
+    if west > east and crs.srid in _GEOGRAPHIC:
         # Of the two parts, [west, 180] and [-180, east], at most one can meet Poland as long as they do not overlap.
         west, east = (west, 180.0) if west <= high_x else (-180.0, east)
     if west > east or south > north:
@@ -98,20 +114,34 @@ def box_as_stored(values: tuple[float, ...], crs: Crs) -> BaseGeometry | None:
         return None
     # A polygon cannot say a box without breadth: that is a line or a point.
     corners = list(dict.fromkeys(((west, south), (east, south), (east, north), (west, north))))
-    path = _transformed(corners if len(corners) < 4 else [*corners, corners[0]], crs.srid)
-    return shapely.Point(path) if len(corners) == 1 else shapely.LineString(path) if len(corners) == 2 else (
-        shapely.Polygon(path))
+    if len(corners) < 4:
+        path = _transformed(corners, crs.srid)
+        return Area(shapely.Point(path) if len(path) == 1 else shapely.LineString(path), None)
+    outline = shapely.Polygon(_transformed([*corners, corners[0]], crs.srid))
+    return Area(outline, _rectangle_within(outline, [_transformed([corner], crs.srid)[0] for corner in corners]))
+
+
+def _rectangle_within(outline: BaseGeometry, corners: list[tuple[float, float]]) -> BaseGeometry | None:
+    """The rectangle between the inner ones of four corners (from the lower left on), smaller where edges bend in."""
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = corners
+    west, south, east, north = max(x0, x3), max(y0, y1), min(x1, x2), min(y2, y3)
+    for share in (0.0, 0.01, 0.05, 0.2):
+        dx, dy = (east - west) * share, (north - south) * share
+        rectangle = shapely.box(west + dx, south + dy, east - dx, north - dy)
+        if west < east and south < north and outline.covers(rectangle):
+            return rectangle
+    return None
 
 
 def _transformed(path: list[tuple[float, float]], srid: int) -> list[tuple[float, float]]:
     """A path in EPSG:2180, with points set between where its edges would bend."""
     if srid == STORED_SRID:
         return path
-    between = [
-        (x0 + (x1 - x0) * step / _STEPS, y0 + (y1 - y0) * step / _STEPS)
-        for (x0, y0), (x1, y1) in pairwise(path)
-        for step in range(_STEPS)
-    ]
+    step_length = _STEP_M / _DEGREE_M if srid in _GEOGRAPHIC else _STEP_M
+    between = []
+    for (x0, y0), (x1, y1) in pairwise(path):
+        steps = min(math.ceil(math.hypot(x1 - x0, y1 - y0) / step_length), _STEPS_MAX)
+        between += [(x0 + (x1 - x0) * step / steps, y0 + (y1 - y0) * step / steps) for step in range(steps)]
     xs, ys = zip(*between, path[-1], strict=True)
     eastings, northings = _from_stored(srid).transform(xs, ys, direction=TransformDirection.INVERSE)
     return list(zip(eastings, northings, strict=True))
