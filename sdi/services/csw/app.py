@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from configparser import ConfigParser
 from typing import Any
@@ -25,6 +26,8 @@ log = logging.getLogger("sdi.csw")
 
 XML = "application/xml; charset=utf-8"
 VERSIONS = ("2.0.2", "3.0.0")
+_CONTROL = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML 1.0 cannot hold."""
 
 patches.apply()
 
@@ -71,18 +74,21 @@ class Server(patches.CswServer):  # type: ignore[misc]
         super().__init__(configurations[language], {"QUERY_STRING": ""}, version)
 
     def answer(self, parameters: dict[str, str], body: bytes) -> Response:
-        """Dispatch to pycsw. What it does not foresee becomes an exception report too."""
+        """Dispatch to pycsw. What it does not foresee becomes an exception report, and is the client's as a rule."""
         self.requesttype = "POST" if body else "GET"
         self.request: bytes | str = body or ""
         self.kvp = parameters
         try:
             status, content = self.dispatch()
         except Exception as error:
-            log.exception("CSW request of tenant %s failed", self.tenant_id)
-            self.failure = error
+            log.warning("CSW request of tenant %s: pycsw fails at %s %s", self.tenant_id, parameters, body[:1000],
+                        exc_info=error)
+            status, content = None, None
         if self.failure is not None:
             log.error("catalogue of tenant %s: %s", self.tenant_id, self.failure)
             return self.refuse("NoApplicableCode", "service", "The catalogue cannot answer now; try again later", 503)
+        if status is None:
+            return self.refuse("NoApplicableCode", "service", "The request cannot be read; check its parameters", 400)
         return Response(content, int(status.split()[0]),
                         media_type="application/json" if self.contenttype == "application/json" else XML)
 
@@ -132,8 +138,8 @@ def _fault(parameters: Mapping[str, str]) -> tuple[str, str, str] | None:
     for name in ("mode", "responsehandler"):  # other protocols under this address; answers sent by mail or FTP
         if name in parameters:
             return "InvalidParameterValue", name, f"The parameter {name} is not supported"
-    if unreadable := next((name for name, value in parameters.items() if "\0" in name + value), None):
-        return "InvalidParameterValue", "service", f"The parameter {unreadable!r} has a NUL character"
+    if unreadable := next((name for name, value in parameters.items() if _CONTROL.search(name + value)), None):
+        return "InvalidParameterValue", "service", f"The parameter {unreadable!r} has a control character"
     accepted = parameters.get("acceptversions")
     if accepted and not set(accepted.split(",")) & set(VERSIONS):
         return "VersionNegotiationFailed", "acceptversions", f"Supported versions: {', '.join(VERSIONS)}"

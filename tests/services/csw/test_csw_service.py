@@ -214,6 +214,8 @@ FAULTS: list[tuple[dict[str, str], str, str | None]] = [
     ({"constraint": "dct:modified > 'May'", "constraintLanguage": "CQL_TEXT"}, "InvalidParameterValue", "constraint"),
     ({"constraint": "<Filter>", "constraintLanguage": "FILTER"}, "InvalidParameterValue", "constraint"),
     ({"responseHandler": "ftp://127.0.0.1/x"}, "InvalidParameterValue", "responsehandler"),
+    ({"bbox": "1"}, "NoApplicableCode", "service"),
+    ({"requestId": "\x07"}, "InvalidParameterValue", "service"),
     ({"mode": "oaipmh", "verb": "Identify"}, "InvalidParameterValue", "mode"),
     ({"request": "Transaction"}, "OperationNotSupported", "request"),
 ]
@@ -236,6 +238,20 @@ def test_posted_mistakes_are_exception_reports(client: httpx.Client) -> None:
         assert fault(answer)[0] in ("NoApplicableCode", "InvalidParameterValue", "OperationNotSupported",
                                     "MissingParameterValue")
         assert "root:" not in answer.text
+
+
+def test_3_0_0_is_searched_by_parameters(client: httpx.Client) -> None:
+    def matched(**parameters: str) -> str | None:
+        answer = client.get("/lubicz/csw", params={
+            "service": "CSW", "version": "3.0.0", "request": "GetRecords", "typeNames": "csw30:Record",
+            "elementSetName": "full", **parameters})
+        results = next(etree.fromstring(answer.content).iter("{*}SearchResults"))
+        return results.get("numberOfRecordsMatched")
+
+    assert matched() == "5"
+    assert matched(q="WFS") == "2"  # the service, and the data set by its link
+    assert matched(bbox="18.63,53.0,18.64,53.01") == "1"
+    assert matched(bbox="53.0,18.63,53.01,18.64") == "0"
 
 
 def test_only_the_address_itself_answers(client: httpx.Client) -> None:
