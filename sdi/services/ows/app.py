@@ -31,6 +31,9 @@ TIMEOUT_S = 60.0
 CACHE = {"GetMap": "public, max-age=60", "GetLegendGraphic": "public, max-age=3600"}
 """Cache-Control by operation; all else is asked for anew."""
 
+# GetFeatureInfo asks at a point, which MapServer calls a degenerate rectangle each time.
+fastcgi.log.addFilter(lambda record: "Warning: degenerate rect" not in record.getMessage())
+
 _FORM = "application/x-www-form-urlencoded"
 _BUSY = Text(pl="Usługa chwilowo nie odpowiada; proszę spróbować później",
              en="The service does not answer at the moment; please try later")

@@ -28,6 +28,7 @@ _MOST = 0xFFF8
 """Content of one record: below 65,536 and a multiple of 8, so that no padding is due."""
 
 _HEAD_MOST = 65_536
+"""Bytes of a CGI head, and of what is kept of a request's STDERR."""
 
 
 class NoAnswer(SdiError):
@@ -120,7 +121,8 @@ def _pairs(params: Mapping[str, str]) -> bytes:
 async def _stdout(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, timeout_s: float
 ) -> AsyncGenerator[bytes]:
-    """The content of the STDOUT records until END_REQUEST; STDERR goes to the log."""
+    """The content of the STDOUT records until END_REQUEST; STDERR goes to the log, line by line."""
+    complaints = bytearray()
     try:
         while True:
             async with asyncio.timeout(timeout_s):
@@ -129,7 +131,7 @@ async def _stdout(
             if kind == _STDOUT and content:
                 yield content
             elif kind == _STDERR and content:
-                log.warning("%s", content.decode(errors="replace").strip())
+                complaints += content[: _HEAD_MOST - len(complaints)]
             elif kind == _END_REQUEST:
                 if content[4]:  # protocolStatus (§5.5): anything but FCGI_REQUEST_COMPLETE
                     raise NoAnswer(503, f"the worker refused the request (protocol status {content[4]})")
@@ -139,6 +141,8 @@ async def _stdout(
     except (asyncio.IncompleteReadError, ConnectionError) as error:
         raise NoAnswer(502, "the worker ended before its answer did") from error
     finally:
+        for line in complaints.decode(errors="replace").splitlines():
+            log.warning("%s", line)
         writer.close()
         with suppress(OSError):
             await writer.wait_closed()

@@ -55,7 +55,8 @@ async def features(parameters: dict[str, str], tenant: Tenant, ask: Ask) -> Foun
         own = {"LAYERS": layer.name, "QUERY_LAYERS": layer.name, "STYLES": "", "INFO_FORMAT": GEOJSON}
         async with gate:
             answer = await ask(parameters | own)
-        return [(layer, feature) for feature in json.loads(answer)["features"]]
+        # MapServer writes nothing at all for a layer that is hidden at this scale.
+        return [(layer, feature) for feature in json.loads(answer)["features"]] if answer.strip() else []
 
     layers = queried(tenant, parameters["QUERY_LAYERS"].split(","))
     return [feature for found in await asyncio.gather(*map(one, layers)) for feature in found]

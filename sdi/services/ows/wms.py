@@ -116,10 +116,13 @@ def _tree(publication: Publication, tenant: Tenant, language: Language) -> Itera
 
 
 def _parent(tenant: Tenant, name: str, path: str, title: Text, abstract: Text, language: Language) -> str:
-    """A layer without data: MapServer takes it for the node of the tree that has its name."""
+    """A layer that draws nothing: MapServer takes it for the node of the tree that has its name.
+
+    Its one feature, without a class and far from Poland, keeps MapServer from looking for a file.
+    """
     texts = {"ows_title": title.get(language), "ows_abstract": abstract.get(language), "wms_layer_group": path}
-    return block("LAYER", f"NAME {quote(name)}", "TYPE POLYGON", "STATUS OFF", 'TEMPLATE "-"', extent(tenant),
-                 projection(2180), metadata(texts))
+    return block("LAYER", f"NAME {quote(name)}", "TYPE POINT", "STATUS OFF", 'TEMPLATE "-"',
+                 "FEATURE POINTS 0 0 END END", extent(tenant), projection(2180), metadata(texts))
 
 
 def _layer(publication: Publication, tenant: Tenant, layer: Layer, path: str, language: Language) -> str:

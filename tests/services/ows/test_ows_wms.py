@@ -104,6 +104,8 @@ def test_feature_info_formats(node: Node) -> None:
     found = json.loads(info(node, "region", x, y, "application/geo+json", tenant="region"))
     assert {feature["layer"] for feature in found["features"]} == {"budynki", "dzialki"}
     assert found["crs"]["properties"]["name"] == "urn:ogc:def:crs:EPSG::2180"
+    device = info(node, "gesut", CORNER[0] + 225, CORNER[1] + 225, "text/plain")
+    assert "Layer 'urzadzenia_wodociagowe_punkty'" in device
     house = info(node, "budynki", CORNER[0] + 20, CORNER[1] + 17, "text/html")
     assert "m – mieszkalny &lt;b&gt;" in house
     assert "nie ma obiektów" in info(node, "budynki", CORNER[0] + 75, CORNER[1] + 75, "text/html")
@@ -135,10 +137,13 @@ def test_a_tenant_draws_its_own_only(node: Node) -> None:
         assert drawn == expected, tenant
 
 
-def test_scale_hides_parcels_but_not_the_answer(node: Node) -> None:
+def test_scale_hides_parcels(node: Node) -> None:
     x, y = CORNER
     asked = request("EPSG:2180", "1.1.1", "dzialki", window("EPSG:2180", "1.1.1", x, y, 2_000))
     assert not painted(image(node, "powiat", **asked))
+    asked |= {"REQUEST": "GetFeatureInfo", "QUERY_LAYERS": "dzialki", "X": 50, "Y": 50}
+    asked |= {"INFO_FORMAT": "application/json"}
+    assert node.get("powiat/wms", **asked).json()["features"] == []
 
 
 def test_formats(node: Node) -> None:
