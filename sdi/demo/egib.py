@@ -214,24 +214,24 @@ class _Delivery:
             ])
 
     def _points(self, divisions: list[Division]) -> None:
-        numbers = {division.precinct.id: 0 for division in divisions}
         for number in sorted(self.used):
-            precinct = self._precinct_at(divisions, number)
-            numbers[precinct] += 1
             entity = self.point_entity(number).lasting
             self.file.add("PunktGraniczny", entity, [
                 ("geometria", gml.point(self.survey.corners[number])),
-                text("idPunktu", f"{precinct}.{numbers[precinct]}"),
+                text("idPunktu", self._point_number(divisions, number)),
                 text("sposobPozyskania", entity.facts.of(5, "1112")),
                 text("spelnienieWarunkowDokl", entity.facts.of(6, "1112")),
                 text("rodzajStabilizacji", entity.facts.of(7, "123466")),
             ])
 
-    def _precinct_at(self, divisions: list[Division], number: int) -> str:
+    def _point_number(self, divisions: list[Division], number: int) -> str:
+        """A number in the precinct that comes from the place, so that a new point does not renumber the others."""
         x, y = int(self.survey.lattice.x[number]), int(self.survey.lattice.y[number])
-        return next(division.precinct.id for division in divisions
-                    if division.precinct.area[0] <= x <= division.precinct.area[2]
-                    and division.precinct.area[1] <= y <= division.precinct.area[3])
+        for division in divisions:
+            west, south, east, north = division.precinct.area
+            if west <= x <= east and south <= y <= north:
+                return f"{division.precinct.id}.{(x - west) * (north - south + 1) + y - south + 1}"
+        raise ValueError(f"corner {number} lies in none of the precincts")
 
 
 def parcel_entity(survey: Survey, division: Division, plot: Plot) -> Entity:
