@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from sdi.model.region import Region, Source
 
+Points = NDArray[np.float64]
+"""n x 2, easting and northing in EPSG:2180; NaN where there is no point."""
+
 TOLERANCE_M = 50.0
 """How far over the county's polygon an object may lie before it counts as outside."""
 
@@ -30,7 +33,7 @@ class Places:
         shapely.prepare([polygon for _, polygon in self.communes])
         shapely.prepare(self.county)
 
-    def commune(self, points: NDArray[np.float64]) -> list[str | None]:
+    def commune(self, points: Points) -> list[str | None]:
         """TERYT (6 digits) of the commune of each point (n x 2, EPSG:2180), None where there is none.
 
         A point on a boundary belongs to the commune with the lower code.
@@ -46,7 +49,7 @@ class Places:
             left = left[~inside]
         return found
 
-    def outside(self, points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def outside(self, points: Points) -> NDArray[np.bool_]:
         """Which points (n x 2, EPSG:2180) lie outside the county; none where it has no polygon."""
         if self.county is None:
             return np.zeros(len(points), dtype=bool)
@@ -55,7 +58,7 @@ class Places:
         return outside
 
 
-def representative_points(geometries: NDArray[np.object_]) -> NDArray[np.float64]:
+def representative_points(geometries: NDArray[np.object_]) -> Points:
     """A point on each geometry (n x 2), NaN where there is none."""
     points = shapely.point_on_surface(geometries)
     return np.column_stack((shapely.get_x(points), shapely.get_y(points)))

@@ -19,6 +19,7 @@ from shapely.geometry import box, mapping
 import harvesters
 from sdi.db.database import Database
 from sdi.db.migrate import migrate
+from sdi.harvest import registry
 from sdi.harvest.progress import Progress
 from sdi.harvest.run import Outcome, harvest
 from sdi.model.load import load_region
@@ -35,7 +36,7 @@ def text(value: str) -> dict[str, str]:
     return {"pl": value, "en": value}
 
 
-REGISTER = {
+REGISTER: dict[str, Any] = {
     "title": text("Próba"), "abstract": text("Próba"), "legal_basis": text("brak"), "namespaces": ["urn:proba"],
     "inspire_theme": "CP", "topic_category": "planningCadastre",
     "feature_types": {
@@ -81,6 +82,11 @@ class Node:
         assert not loaded.findings, [str(f) for f in loaded.findings]
         return loaded.region
 
+    @property
+    def kind(self) -> Any:
+        """The kind of source as the registry finds it; it notes what it fetches and reads."""
+        return registry.harvester("jsonlines")
+
     def declare(self, name: str = "0415-proba", **changes: Any) -> None:
         """Write the source's YAML; `changes` to what it said before."""
         if name == "0415-proba":
@@ -103,6 +109,15 @@ class Node:
         migrate(self.database, region.registers.values())
         return harvest(region.sources[name], region, self.database, self.settings, Progress())
 
+    def harvest_nothing(self) -> None:
+        """Empty the node: as if it had never harvested."""
+        migrate(self.database, self.region.registers.values())
+        with psycopg.connect(self.database.url) as connection:
+            connection.execute("truncate sdi.run, sdi.version, sdi.count, sdi.change, sdi.issue, sdi.record,"
+                               " proba.pola, proba.pola_history, proba.slupy, proba.slupy_history cascade")
+            connection.execute("drop schema stage cascade; create schema stage;"
+                               " grant all on schema stage to sdi_harvest")
+
     def rows(self, statement: str, *values: Any) -> list[dict[str, Any]]:
         with psycopg.connect(self.database.url, row_factory=dict_row) as connection:
             return connection.execute(statement.encode(), values).fetchall()
@@ -118,6 +133,9 @@ class Node:
 def kinds(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The kinds of source that only tests have."""
     monkeypatch.setattr(harvesters, "__path__", [*harvesters.__path__, str(KINDS)])
+    kind: Any = registry.harvester("jsonlines")
+    for noted in (kind.fetched, kind.was_read):
+        noted.clear()
     yield
 
 
