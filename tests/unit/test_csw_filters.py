@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from sdi.services.csw.filters import FilterError, compile_filter, cql_to_filter
+from sdi.services.csw.cql import cql_to_filter
+from sdi.services.csw.filters import FilterError, compile_filter
 
 OGC, FES, GML = "http://www.opengis.net/ogc", "http://www.opengis.net/fes/2.0", "http://www.opengis.net/gml/3.2"
 QUERYABLES = {"dc:title": {"dbcol": "title"}, "dct:modified": {"dbcol": "date_modified"},

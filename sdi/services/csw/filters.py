@@ -1,4 +1,4 @@
-"""OGC Filter 1.1 and FES 2.0 as SQL over sdi.csw_record; CQL as OGC Filter.
+"""OGC Filter 1.1 and FES 2.0 as SQL over sdi.csw_record.
 
 Every value of a client is bound, every name is looked up. A predicate over null is false, so that Not finds the rest.
 """
@@ -6,15 +6,13 @@ Every value of a client is bound, every name is looked up. A predicate over null
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
 
 import shapely
 from lxml import etree
-from pygeofilter import ast
-from pygeofilter.parsers.ecql import parse as parse_ecql
 from pyproj import CRS, Transformer
 
 Condition = tuple[str, list[Any]]
@@ -35,7 +33,7 @@ TIMES = frozenset({"date", "date_modified"})
 """Columns that show `modified_at`."""
 NUMBERS = frozenset({"denominator"})
 DEFAULT_CRS = "urn:ogc:def:crs:EPSG::4326"
-"""Of geometries without srsName (CSW 2.0.2, 10.2.4): latitude before longitude."""
+"""Of geometries without srsName, as CSW 2.0.2 has it for ows:BoundingBox: latitude before longitude."""
 
 
 class FilterError(ValueError):
@@ -271,72 +269,3 @@ def _children(element: etree._Element) -> list[etree._Element]:
 
 def _name(element: etree._Element) -> str:
     return etree.QName(element).localname
-
-
-_KEYWORDS = re.compile(
-    r"('[^']*'|\"[^\"]*\")|\b(and|or|not|like|ilike|between|in|is|null|bbox|include)\b(?!\s*[.:])", re.IGNORECASE
-)
-_OPERATORS = {"=": "PropertyIsEqualTo", "<>": "PropertyIsNotEqualTo", "<": "PropertyIsLessThan",
-              "<=": "PropertyIsLessThanOrEqualTo", ">": "PropertyIsGreaterThan",
-              ">=": "PropertyIsGreaterThanOrEqualTo"}
-
-
-def cql_to_filter(text: str, namespaces: Mapping[str, str], fes_version: str = "1.0") -> etree._Element:
-    """The ogc:Filter that a CQL text means: comparisons, LIKE, IN, BETWEEN, IS NULL, BBOX (x, y), AND, OR, NOT.
-
-    The signature is that of pycsw's cql2fes, which it stands in for. Raises FilterError.
-    """
-    words = _KEYWORDS.sub(lambda found: found[1] or found[2].upper(), text)
-    try:
-        tree = parse_ecql(words)
-    except Exception:
-        raise FilterError(f"not CQL: {text!r}") from None
-    root = etree.Element(f"{{{namespaces['ogc']}}}Filter", nsmap={"ogc": namespaces["ogc"], "gml": namespaces["gml"]})
-    _write(tree, root)
-    return root
-
-
-def _write(node: Any, parent: etree._Element) -> None:
-    ogc = f"{{{parent.nsmap['ogc']}}}"
-    if getattr(node, "not_", False):
-        parent = etree.SubElement(parent, f"{ogc}Not")
-    match node:
-        case ast.And() | ast.Or():
-            _operands(parent, type(node).__name__, (node.lhs, node.rhs))
-        case ast.Not():
-            _operands(parent, "Not", (node.sub_node,))
-        case ast.Comparison():
-            _operands(parent, _OPERATORS[node.op.value], (node.lhs, node.rhs))
-        case ast.Like():
-            like = _operands(parent, "PropertyIsLike", (node.lhs, str(node.pattern)))
-            like.attrib.update({"wildCard": "%", "singleChar": "_", "escapeChar": "\\",
-                                "matchCase": "false" if node.nocase else "true"})
-        case ast.Between():
-            between = _operands(parent, "PropertyIsBetween", (node.lhs,))
-            for boundary, value in (("LowerBoundary", node.low), ("UpperBoundary", node.high)):
-                _operands(between, boundary, (value,))
-        case ast.In():
-            either = etree.SubElement(parent, f"{ogc}Or")
-            for value in node.sub_nodes:
-                _operands(either, "PropertyIsEqualTo", (node.lhs, value))
-        case ast.IsNull():
-            _operands(parent, "PropertyIsNull", (node.lhs,))
-        case ast.BBox():
-            box = _operands(parent, "BBOX", (node.lhs,))
-            gml = f"{{{parent.nsmap['gml']}}}"
-            envelope = etree.SubElement(box, f"{gml}Envelope", srsName=node.crs or "CRS84")
-            etree.SubElement(envelope, f"{gml}lowerCorner").text = f"{node.minx} {node.miny}"
-            etree.SubElement(envelope, f"{gml}upperCorner").text = f"{node.maxx} {node.maxy}"
-        case ast.Attribute():
-            etree.SubElement(parent, f"{ogc}PropertyName").text = node.name
-        case bool() | int() | float() | str():
-            etree.SubElement(parent, f"{ogc}Literal").text = str(node)
-        case _:
-            raise FilterError(f"CQL {type(node).__name__} is not supported here; use an OGC Filter")
-
-
-def _operands(parent: etree._Element, name: str, nodes: Sequence[Any]) -> etree._Element:
-    element = etree.SubElement(parent, f"{{{parent.nsmap['ogc']}}}{name}")
-    for node in nodes:
-        _write(node, element)
-    return element

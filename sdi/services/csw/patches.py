@@ -12,7 +12,8 @@ from typing import Any
 
 from lxml import etree
 
-from sdi.services.csw.filters import compile_filter, cql_to_filter
+from sdi.services.csw.cql import cql_to_filter
+from sdi.services.csw.filters import compile_filter
 
 with warnings.catch_warnings():
     # pycsw imports cgi and pkg_resources, and calls its own profiles' imports at the first request.
@@ -59,7 +60,7 @@ def extended_capabilities(profile: Any) -> Any:
     """In place of APISO.get_extendedcapabilities.
 
     It writes the long scenario of INSPIRE with fixed English texts and refuses languages it does not know; this is
-    the one with MetadataUrl (discovery TG 3.1, requirement 36 and following).
+    the one with MetadataUrl, SupportedLanguages and ResponseLanguage.
     """
     asking = profile.context.server
     root = etree.Element(f"{{{INSPIRE_DS}}}ExtendedCapabilities",

@@ -107,7 +107,7 @@ def test_filters_nest(lubicz: CatalogueServiceWeb) -> None:
     ("urn:ogc:def:crs:EPSG::4326", [52.95, 18.7, 53.0, 18.75]),
     ("urn:x-ogc:def:crs:EPSG:6.11:4326", [52.95, 18.7, 53.0, 18.75]),
     ("http://www.opengis.net/def/crs/EPSG/0/4326", [52.95, 18.7, 53.0, 18.75]),
-    (None, [52.95, 18.7, 53.0, 18.75]),  # CSW 2.0.2, 10.2.4: as EPSG:4326 by its urn
+    (None, [52.95, 18.7, 53.0, 18.75]),  # as EPSG:4326 by its urn
     ("EPSG:4326", [18.7, 52.95, 18.75, 53.0]),
     ("urn:ogc:def:crs:OGC:1.3:CRS84", [18.7, 52.95, 18.75, 53.0]),
     ("urn:ogc:def:crs:EPSG::2180", [566_000, 476_000, 567_000, 477_000]),  # northing, easting

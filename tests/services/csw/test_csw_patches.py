@@ -9,8 +9,11 @@ from importlib.util import module_from_spec, spec_from_file_location
 from types import ModuleType
 
 import httpx
+import pytest
+from lark import UnexpectedInput
 from lxml import etree
 from pycsw.core.util import bbox2wktpolygon
+from pygeofilter.parsers import ecql
 
 from sdi.services.csw import patches
 
@@ -76,3 +79,10 @@ def test_inspire_capabilities_have_no_metadata_url() -> None:
 def test_brief_and_summary_iso_records_are_made_up() -> None:
     source = inspect.getsource(upstream("pycsw.plugins.profiles.apiso.apiso").APISO.write_record)
     assert "util.nspath_eval(restagname, self.namespaces), id=idval)" in source  # a UUID is no xs:ID
+
+
+def test_ecql_has_one_precedence_and_no_negated_brackets() -> None:
+    tree = ecql.parse("a = 1 OR b = 2 AND c = 3")
+    assert type(tree).__name__ == "And"
+    with pytest.raises(UnexpectedInput):
+        ecql.parse("NOT (a = 1 OR b = 2)")

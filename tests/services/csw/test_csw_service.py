@@ -182,6 +182,8 @@ CQL = {
     "dc:title like '%WFS%'": 1,
     "csw:AnyText LIKE '%lubicz%'": 5,
     "dc:type = 'dataset' or (apiso:ServiceType = 'view' and not dc:type = 'dataset')": 2,
+    "dc:type = 'dataset' or dc:type = 'service' and apiso:ServiceType = 'view'": 2,
+    "not (dc:type = 'dataset' or apiso:ServiceType = 'view')": 3,
     "BBOX(ows:BoundingBox, 18.7, 52.95, 18.75, 53.0)": 1,
     "BBOX(ows:BoundingBox, 52.95, 18.7, 53.0, 18.75)": 0,
     "BBOX(ows:BoundingBox, 476000, 566000, 477000, 567000, 'EPSG:2180')": 1,
