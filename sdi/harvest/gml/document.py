@@ -63,14 +63,14 @@ class Document:
                 done = self._take(root, final=False) if root is not None else []
                 unfinished = 0 if done else unfinished + len(piece)
                 if unfinished > MEMBER_LIMIT:
-                    raise SourceError(f"{self.name}: no member ends within {MEMBER_LIMIT >> 20} MB; is it GML?")
+                    raise _endless(self.name, parser)
                 if done:
                     yield done
                     del done
                 piece = self._stream.read(PIECE)
             parser.close()
         except etree.XMLSyntaxError as error:
-            raise _malformed(self.name, error) from error
+            raise _malformed(self.name, error, parser) from error
         if root is not None and (done := self._take(root, final=True)):
             yield done
 
@@ -92,10 +92,13 @@ class Document:
                 if root is not None:
                     self._accept(root, head)
                     return head
+            if len(head) < PROLOGUE and head.strip():
+                self._accept(parser.close(), head)
+                return head
         except etree.XMLSyntaxError as error:
             if b"<html" in head[:2048].lower():
                 raise SourceError(f"{self.name}: an HTML page, not GML: {_text_of_page(head)}") from error
-            raise _malformed(self.name, error) from error
+            raise _malformed(self.name, error, parser) from error
         raise SourceError(f"{self.name}: " + ("no XML element in it" if head.strip() else "the file is empty"))
 
     def _accept(self, root: etree._Element, head: bytes) -> None:
@@ -170,6 +173,25 @@ def _text_of_page(head: bytes) -> str:
     return " ".join(words)[:200] or "(no text)"
 
 
-def _malformed(name: str, error: etree.XMLSyntaxError) -> SourceError:
-    line = f":{error.lineno}" if error.lineno else ""
-    return SourceError(f"{name}{line}: not well-formed XML, or cut off: {error.msg}; ask for the delivery again")
+def _endless(name: str, parser: etree.XMLPullParser) -> SourceError:
+    error = _first_error(parser)
+    if error is not None:
+        return _error_at(name, *error)
+    return SourceError(f"{name}: no member ends within {MEMBER_LIMIT >> 20} MB; this is no collection of objects")
+
+
+def _malformed(name: str, error: etree.XMLSyntaxError, parser: etree.XMLPullParser) -> SourceError:
+    return _error_at(name, *(_first_error(parser) or (error.lineno, error.msg)))
+
+
+def _error_at(name: str, line: int | None, message: str | None) -> SourceError:
+    place = f"{name}:{line}" if line else name
+    return SourceError(f"{place}: not well-formed XML, or cut off: {message}; ask for the delivery again")
+
+
+def _first_error(parser: etree.XMLPullParser) -> tuple[int, str] | None:
+    """Line and message of the first thing that libxml2 found wrong; what it says at the end may be another."""
+    for entry in parser.feed_error_log:
+        if entry.level >= etree.ErrorLevels.ERROR:
+            return entry.line, entry.message
+    return None
