@@ -30,7 +30,7 @@ from sdi.store.columns import ID, Column, published
 from sdi.store.crs import CRS84, STORED_SRID, Area, Crs
 from sdi.store.statistics import Statistics, tenant_statistics
 
-COUNTED_UP_TO = 100_000
+COUNTED_UP_TO = 20_000
 """Largest number of matches that a filtered page counts exactly; beyond it the number is left out."""
 
 _FAR = 2**62

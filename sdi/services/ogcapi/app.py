@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
+import psycopg
 from pygeoapi import api as core
 from pygeoapi.api import API, APIRequest, itemtypes
 from starlette.concurrency import run_in_threadpool
@@ -86,6 +87,9 @@ class OgcApi:
         token = ASKED.set(asked)
         try:
             headers, status, content = _handled(request, state, asked_of, target)
+        except psycopg.OperationalError as error:
+            headers, status, content = _problem(
+                state.api, asked_of, HTTPStatus.SERVICE_UNAVAILABLE, "NoApplicableCode", _failure(error))
         finally:
             ASKED.reset(token)
         return _response(request, target, asked.language, headers, status, content)
@@ -129,6 +133,15 @@ def _handled(request: Request, state: TenantApi, asked_of: APIRequest, target: T
     if (wrong := complaint(target.resource, queryables, request.query_params)) is not None:
         return problem(HTTPStatus.BAD_REQUEST, "InvalidParameterValue", wrong)
     return _HANDLERS[target.resource](state, asked_of, target)
+
+
+def _failure(error: psycopg.OperationalError) -> Text:
+    """What the database cannot do, as the user needs to know it; the log has the rest."""
+    LOGGER.error("%s: %s", type(error).__name__, error)
+    if isinstance(error, psycopg.errors.QueryCanceled):
+        return Text(pl="zapytanie trwało zbyt długo; zawęź je, na przykład przez bbox",
+                    en="the query took too long; narrow it, for example by a bbox")
+    return Text(pl="baza danych jest chwilowo niedostępna", en="the database cannot be reached at present")
 
 
 def _problem(api: API, asked_of: APIRequest, status: HTTPStatus, code: str, text: Text) -> Answer:
@@ -181,7 +194,7 @@ def _response(
     if kind == "application/ld+json" and (status != HTTPStatus.OK or not target or target.resource == "conformance"):
         kind = "application/json"
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        LOGGER.error("%s: %s", request.url, body.decode())
+        LOGGER.error("%s answered %s", request.url, status)
     if kind.startswith("text/html"):
         kind = "text/html; charset=utf-8"
     headers |= {"Content-Type": kind, "Content-Language": language, "Vary": "Accept, Accept-Language",

@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, overload
 from urllib.parse import unquote
 
-import psycopg
-from psycopg_pool import PoolTimeout
 from pygeoapi.crs import CrsTransformSpec
 from pygeoapi.provider.base import (
     BaseProvider,
-    ProviderConnectionError,
-    ProviderGenericError,
     ProviderInvalidQueryError,
     ProviderItemNotFoundError,
 )
@@ -116,8 +113,8 @@ class RegisterProvider(BaseProvider):  # type: ignore[misc]
         crs_transform_spec: CrsTransformSpec | None = None,
         **_: Any,
     ) -> dict[str, Any]:
-        """A FeatureCollection without links. Raises ProviderInvalidQueryError, ProviderConnectionError."""
-        with _translated(self.asked.language):
+        """A FeatureCollection without links. Raises ProviderInvalidQueryError."""
+        with _invalid_query(self.asked.language):
             selection = selected(bbox, datetime_, properties)
             collection: dict[str, Any] = {"type": "FeatureCollection"}
             if resulttype == "hits":
@@ -142,7 +139,7 @@ class RegisterProvider(BaseProvider):  # type: ignore[misc]
 
     def get(self, identifier: str, **_: Any) -> dict[str, Any]:
         """One feature; `identifier` is percent-encoded, as it stands in links. Raises ProviderItemNotFoundError."""
-        with _translated(self.asked.language):
+        with _invalid_query(self.asked.language):
             text = self.asked.reader.feature(self.data, unquote(identifier), self.asked.crs)
         if text is None:
             raise ProviderItemNotFoundError(user_msg=Text(
@@ -209,35 +206,10 @@ def _bad_interval(text: str) -> InvalidQuery:
         en=f"datetime={text!r}: expected an RFC 3339 date, time or interval such as 2021-01-01/.."))
 
 
-class _translated:
-    """Errors of the store in pygeoapi's terms and the user's language."""
-
-    def __init__(self, language: str) -> None:
-        self.language = language
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
-        match error:
-            case InvalidQuery():
-                raise ProviderInvalidQueryError(user_msg=error.text.get(self.language)) from error
-            case psycopg.errors.QueryCanceled():
-                raise TooCostly(user_msg=Text(
-                    pl="zapytanie trwało zbyt długo; zawęź je (bbox, limit)",
-                    en="the query took too long; narrow it (bbox, limit)").get(self.language)) from error
-            case psycopg.OperationalError() | PoolTimeout():
-                raise Unavailable(user_msg=Text(
-                    pl="baza danych jest chwilowo niedostępna", en="the database cannot be reached at present",
-                ).get(self.language)) from error
-
-
-class TooCostly(ProviderGenericError):  # type: ignore[misc]
-    """The statement timeout of the serving role ended the query."""
-
-    http_status_code = 503
-
-
-class Unavailable(ProviderConnectionError):  # type: ignore[misc]
-    """No connection to the database."""
-
-    http_status_code = 503
+@contextmanager
+def _invalid_query(language: str) -> Iterator[None]:
+    """What the store refuses in pygeoapi's terms and the user's language."""
+    try:
+        yield
+    except InvalidQuery as error:
+        raise ProviderInvalidQueryError(user_msg=error.text.get(language)) from error

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import pytest
-import shapely
+from pathlib import Path
+from urllib.parse import quote
 
-from tests.services.ogcapi.conftest import Client, Table
+import shapely
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg_pool import ConnectionPool
+
+from sdi.db.database import Database
+from sdi.model.region import Region
+from sdi.services.contract import Engines
+from sdi.services.ogcapi.app import OgcApi
+from tests.services.ogcapi.conftest import PUBLIC_URL, Client, Table, application
 
 ITEMS = "/0415/ogcapi/collections/dzialki/items"
 
 
-@pytest.mark.parametrize("query", [
+BAD = [
     "nonsense=1", "county_=0415", "geom=x", "fid=1", "source=x", "filter=county='0415'", "q=x",
     "limit=0", "limit=-1", "limit=ten", "limit=1.5", "limit=", "offset=-1", "offset=x",
     "bbox=1,2,3", "bbox=a,b,c,d", "bbox=nan,50,20,51", "bbox=18,54,19,53", "bbox=inf,0,0,0", "bbox=",
@@ -23,29 +31,36 @@ ITEMS = "/0415/ogcapi/collections/dzialki/items"
     "pole_ewidencyjne=big", "valid_from=2020", "valid_from=2020-01-01T00:00:00", "numer_dzialki=a%00b", "ids=%00",
     "properties=nonsense", "properties=geom", "sortby=geom", "sortby=nonsense", "sortby=-",
     "skipGeometry=perhaps", "resulttype=all", "f=xml", "limit=1&limit=2",
-])
-def test_bad_parameters(client: Client, dzialki: Table, query: str) -> None:
+]
+
+
+def test_bad_parameters_are_refused(client: Client, dzialki: Table) -> None:
     dzialki.insert([{"id": "a", "geom": shapely.Point(472_000, 551_000)}])
-    response = client.get(f"{ITEMS}?{query}")
-    assert response.status_code == 400, response.text
-    problem = response.json()
-    assert problem["code"] and len(problem["description"]) > 10
-    html = client.get(f"{ITEMS}?{query}", headers={"Accept": "text/html"})
-    assert html.status_code == 400
+    assert client.get(ITEMS).json()["numberMatched"] == 1
+    for query in BAD:
+        response = client.get(f"{ITEMS}?{query}")
+        assert response.status_code == 400, query
+        problem = response.json()
+        assert problem["code"] and len(problem["description"]) > 10, query
+        html = client.get(f"{ITEMS}?{query}", headers={"Accept": "text/html"})
+        assert html.status_code == 400, query
 
 
-@pytest.mark.parametrize("value", [
+INJECTIONS = [
     "'; drop table egib.dzialki; --", "1 or 1=1", '") or true --', "%(tenant)s", "\\'", "{}", "$1", "%s",
-])
-def test_injection_finds_nothing_and_harms_nothing(client: Client, dzialki: Table, value: str) -> None:
+]
+
+
+def test_injection_finds_nothing_and_harms_nothing(client: Client, dzialki: Table) -> None:
     dzialki.insert([{"id": "a", "county": "0463"}, {"id": "b"}])
-    for name in ("numer_dzialki", "id", "ids", "county"):
-        response = client.get(ITEMS, params={name: value})
-        assert response.status_code == 200 and response.json()["features"] == []
-    for name in ("sortby", "properties", "crs", "datetime", "bbox", value):
-        assert client.get(ITEMS, params={name: value}).status_code == 400
-    assert client.get(f"{ITEMS}/{value.replace('%', '%25').replace('?', '%3F')}").status_code == 404
-    assert client.items("0415")["numberMatched"] == 1
+    for value in INJECTIONS:
+        for name in ("numer_dzialki", "id", "ids", "county"):
+            response = client.get(ITEMS, params={name: value})
+            assert response.status_code == 200 and response.json()["features"] == [], (name, value)
+        for name in ("sortby", "properties", "crs", "datetime", "bbox", value):
+            assert client.get(ITEMS, params={name: value}).status_code == 400, (name, value)
+        assert client.get(f"{ITEMS}/{quote(value)}").status_code == 404, value
+        assert client.items("0415")["numberMatched"] == 1, value
 
 
 def test_an_odd_offset_gives_an_empty_page(client: Client, dzialki: Table) -> None:
@@ -53,16 +68,19 @@ def test_an_odd_offset_gives_an_empty_page(client: Client, dzialki: Table) -> No
     assert client.items("0415", offset=10**30)["features"] == []
 
 
-@pytest.mark.parametrize("path", [
+UNKNOWN = [
     "nothing", "collections/nothing", "collections/nothing/items", "collections/nothing/items/a",
     "collections/nothing/schema", "collections/dzialki/nothing", "collections/dzialki/items/nothing", "processes",
     "TileMatrixSets", "collections/dzialki/items/a/b/c",
-])
-def test_unknown_things_are_not_found(client: Client, path: str) -> None:
-    for headers, kind in (({}, "application/json"), ({"Accept": "text/html"}, "text/html; charset=utf-8")):
-        response = client.get(f"/0415/ogcapi/{path}", headers=headers)
-        assert response.status_code == 404
-        assert response.headers["Content-Type"] == kind
+]
+
+
+def test_unknown_things_are_not_found(client: Client) -> None:
+    for path in UNKNOWN:
+        for headers, kind in (({}, "application/json"), ({"Accept": "text/html"}, "text/html; charset=utf-8")):
+            response = client.get(f"/0415/ogcapi/{path}", headers=headers)
+            assert response.status_code == 404, path
+            assert response.headers["Content-Type"] == kind
 
 
 def test_other_methods_are_refused(client: Client) -> None:
@@ -72,14 +90,40 @@ def test_other_methods_are_refused(client: Client) -> None:
         assert response.headers["Allow"] == "GET, HEAD"
 
 
-@pytest.mark.parametrize("path", ["", "/conformance", "/collections", "/collections/dzialki", "/openapi",
-                                  "/collections/dzialki/schema", "/collections/dzialki/queryables"])
-def test_unknown_parameters_are_refused_everywhere(client: Client, path: str) -> None:
-    assert client.get(f"/0415/ogcapi{path}?nonsense=1").status_code == 400
-    assert client.get(f"/0415/ogcapi{path}?f=json&lang=en").status_code == 200
+def test_unknown_parameters_are_refused_everywhere(client: Client) -> None:
+    for path in ("", "/conformance", "/collections", "/collections/dzialki", "/openapi",
+                 "/collections/dzialki/schema", "/collections/dzialki/queryables"):
+        assert client.get(f"/0415/ogcapi{path}?nonsense=1").status_code == 400, path
+        assert client.get(f"/0415/ogcapi{path}?f=json&lang=en").status_code == 200, path
 
 
 def test_complaints_are_in_the_language_of_the_user(client: Client) -> None:
     assert "nieznany parametr" in client.get(f"{ITEMS}?x=1&lang=pl").json()["description"]
     english = client.get(f"{ITEMS}?x=1", headers={"Accept-Language": "en"})
     assert "unknown query parameter" in english.json()["description"]
+
+
+def test_a_query_that_takes_too_long_is_unavailable(database: Database, region: Region, tmp_path: Path) -> None:
+    conninfo = conninfo_to_dict(database.conninfo("serve"))
+    conninfo["options"] = f"{conninfo['options']} -c statement_timeout=150"
+    with (
+        ConnectionPool(make_conninfo("", **conninfo), min_size=0, max_size=1, kwargs={"autocommit": True}) as pool,
+        database.connect("owner") as owner,
+    ):
+        client = Client(application(
+            OgcApi(Engines(pool=pool, mapserv_socket=tmp_path, home=tmp_path)), region, tmp_path, PUBLIC_URL))
+        assert client.get(ITEMS).status_code == 200
+        owner.execute("lock table egib.dzialki in access exclusive mode")
+        response = client.get(ITEMS, params={"lang": "en"})
+    assert response.status_code == 503
+    assert "took too long" in response.json()["description"]
+
+
+def test_without_the_database_every_answer_says_so(service: OgcApi, client: Client) -> None:
+    assert client.get(ITEMS).status_code == 200
+    service.engines.pool.close()
+    for path in ("items", "items/a", ""):
+        response = client.get(f"/0415/ogcapi/collections/dzialki/{path}", headers={"Accept": "text/html"})
+        assert response.status_code == 503
+        assert "baza danych jest chwilowo niedostępna" in response.text
+    assert client.get("/0415/ogcapi/").status_code == 200

@@ -10,7 +10,10 @@ import pyproj
 import pytest
 import shapely
 
+from sdi.model.region import Region
+from sdi.services.ogcapi.app import OgcApi
 from sdi.store.crs import CRS84, PL1992, PUBLISHED_CRS
+from sdi.store.reader import InvalidQuery, Page, Reader, Selection, UnknownFeatureType
 from tests.services.ogcapi.conftest import Client, Table
 
 EPSG = "http://www.opengis.net/def/crs/EPSG/0/"
@@ -229,3 +232,29 @@ def test_a_tenant_reads_its_own_rows_only(client: Client, dzialki: Table) -> Non
         for name in ("north", "south", "town"):
             status = client.get(f"/{tenant}/ogcapi/collections/dzialki/items/{name}").status_code
             assert status == (200 if name in own else 404)
+
+
+def test_many_matches_are_not_counted(client: Client, dzialki: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the bound numberMatched is left out, `next` is not, and `hits` counts all the same."""
+    monkeypatch.setattr("sdi.store.reader.COUNTED_UP_TO", 5)
+    dzialki.insert([{"id": f"p{n}", "numer_dzialki": "x" if n < 7 else "y"} for n in range(12)])
+    assert client.items("0415", limit=2, numer_dzialki="y")["numberMatched"] == 5
+    page = client.items("0415", limit=2, numer_dzialki="x")
+    assert "numberMatched" not in page and link(page, "next")
+    assert client.items("0415", limit=2, offset=6, numer_dzialki="x")["numberMatched"] == 7
+    assert client.items("0415", resulttype="hits", numer_dzialki="x")["numberMatched"] == 7
+    html = client.get(ITEMS, params={"limit": 2, "numer_dzialki": "x", "f": "html"})
+    assert html.status_code == 200
+
+
+def test_the_reader_gives_nothing_that_the_tenant_does_not_publish(service: OgcApi, region: Region) -> None:
+    tenant = region.tenants["0415"]
+    narrow = tenant.model_copy(update={"feature_types": tenant.feature_types[:1]})
+    reader = Reader(service.engines.pool, narrow)
+    assert reader.page("dzialki", Selection(), Page(limit=1)).features == []
+    for name in ("budynki", "version", "nothing"):
+        with pytest.raises(UnknownFeatureType, match=name):
+            reader.page(name, Selection(), Page(limit=1))
+    for order in ("geom", "fid", "id; drop table egib.dzialki"):
+        with pytest.raises(InvalidQuery, match="unknown property"):
+            reader.page("dzialki", Selection(), Page(limit=1, order=((order, False),)))
