@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import warnings
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from lxml import etree
@@ -23,6 +24,9 @@ with warnings.catch_warnings():
     from pycsw.ogc.fes import fes1, fes2
     from pycsw.plugins.profiles.apiso.apiso import APISO
 
+XS = "http://www.w3.org/2001/XMLSchema"
+CSW_3 = "http://www.opengis.net/cat/csw/3.0"
+GML_3_2 = "http://www.opengis.net/gml/3.2"
 INSPIRE_DS = "http://inspire.ec.europa.eu/schemas/inspire_ds/1.0"
 INSPIRE_COMMON = "http://inspire.ec.europa.eu/schemas/common/1.0"
 
@@ -48,9 +52,23 @@ def parse_filter(element: Any, queryables: Any, *_: Any, **__: Any) -> tuple[str
 
 
 class _Etree:
-    """In place of the name `etree` in csw2 and csw3: they parse the schemas of CSW anew for every POST."""
+    """In place of the name `etree` in csw2 and csw3.
 
-    XMLSchema = staticmethod(cache(etree.XMLSchema))
+    They parse the schemas of CSW anew for every POST, and refuse filters by place in CSW 3, whose schemas lack GML.
+    """
+
+    @staticmethod
+    @cache
+    def XMLSchema(file: str) -> etree.XMLSchema:
+        """A schema, parsed once per process; those of CSW 3.0 with GML 3.2."""
+        path = Path(file)
+        if not path.parent.match("cat/csw/3.0"):
+            return etree.XMLSchema(file=file)
+        places = {CSW_3: path, GML_3_2: path.parents[3] / "gml" / "3.2.1" / "gml.xsd"}
+        schema = etree.Element(f"{{{XS}}}schema")
+        for namespace, place in places.items():
+            etree.SubElement(schema, f"{{{XS}}}import", namespace=namespace, schemaLocation=place.as_uri())
+        return etree.XMLSchema(schema)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(etree, name)

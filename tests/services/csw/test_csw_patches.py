@@ -6,12 +6,14 @@ import inspect
 import warnings
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from types import ModuleType
 
 import httpx
 import pytest
 from lark import UnexpectedInput
 from lxml import etree
+from pycsw import server
 from pycsw.core.util import bbox2wktpolygon
 from pygeofilter.parsers import ecql
 
@@ -69,6 +71,23 @@ def test_schemas_are_parsed_for_every_post(client: httpx.Client) -> None:
     answers = [client.post("/lubicz/csw", content=body) for _ in range(3)]
     assert all("Capabilities" in answer.text and answer.status_code == 200 for answer in answers)
     assert patches._Etree.XMLSchema.cache_info().hits >= 2
+
+
+def test_csw_3_filters_by_place(client: httpx.Client) -> None:
+    folder = Path(server.__file__).parent / "core" / "schemas" / "ogc" / "cat" / "csw" / "3.0"
+    body = (
+        b'<csw30:GetRecords xmlns:csw30="http://www.opengis.net/cat/csw/3.0" xmlns:fes="http://www.opengis.net/fes/2.0"'
+        b' xmlns:gml="http://www.opengis.net/gml/3.2" service="CSW" version="3.0.0">'
+        b'<csw30:Query typeNames="csw30:Record"><csw30:ElementSetName>full</csw30:ElementSetName>'
+        b'<csw30:Constraint version="2.0"><fes:Filter><fes:BBOX>'
+        b'<fes:ValueReference>ows:BoundingBox</fes:ValueReference><gml:Envelope srsName="urn:ogc:def:crs:EPSG::4326">'
+        b"<gml:lowerCorner>53.0 18.63</gml:lowerCorner><gml:upperCorner>53.01 18.64</gml:upperCorner></gml:Envelope>"
+        b"</fes:BBOX></fes:Filter></csw30:Constraint></csw30:Query></csw30:GetRecords>")
+    upstream_schema = etree.XMLSchema(file=str(folder / "cswGetRecords.xsd"))
+    assert not upstream_schema.validate(etree.fromstring(body))
+    answer = client.post("/lubicz/csw", content=body)
+    results = next(etree.fromstring(answer.content).iter("{*}SearchResults"))
+    assert results.get("numberOfRecordsMatched") == "1"
 
 
 def test_inspire_capabilities_have_no_metadata_url() -> None:

@@ -256,6 +256,16 @@ def test_3_0_0_is_searched_by_parameters(client: httpx.Client) -> None:
     assert matched(bbox="53.0,18.63,53.01,18.64") == "0"
 
 
+def test_soap_is_answered_in_soap(client: httpx.Client) -> None:
+    answer = client.post("/lubicz/csw", content=(
+        '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body><csw:GetRecords'
+        ' xmlns:csw="http://www.opengis.net/cat/csw/2.0.2" service="CSW" version="2.0.2" resultType="results">'
+        '<csw:Query typeNames="csw:Record"><csw:ElementSetName>brief</csw:ElementSetName></csw:Query></csw:GetRecords>'
+        "</s:Body></s:Envelope>"))
+    root = etree.fromstring(answer.content)
+    assert etree.QName(root).localname == "Envelope" and len(identifiers(root)) == 5
+
+
 def test_only_the_address_itself_answers(client: httpx.Client) -> None:
     assert client.get("/lubicz/csw/more").status_code == 404
     assert client.put("/lubicz/csw").status_code == 405
