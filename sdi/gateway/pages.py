@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from sdi.gateway.picture import picture
 from sdi.gateway.problems import language_of
 from sdi.gateway.publications import Build
 from sdi.model.identity import dataset_record_id
@@ -88,17 +89,22 @@ class Pages:
         """`/{tenant}/`: every address to copy, counts and dates of the data."""
         language = language_of(request)
         tenant = published.tenant
-        statistics = await run_in_threadpool(self._statistics, tenant)
+        statistics, address = await run_in_threadpool(self._facts, published, language)
         return self._render(
             "tenant.html", request, language, region=published.region, tenant=tenant, addresses=published.addresses,
             services=[(protocol, SERVICE_TITLES[protocol].get(language)) for protocol in tenant.services],
             tables=_tables(published, statistics, language),
-            picture=_picture(published, statistics, language),
+            picture=address,
         )
 
     def _statistics(self, tenant: Tenant) -> dict[str, Statistics]:
         with self.engines.pool.connection() as connection:
             return tenant_statistics(connection, tenant)
+
+    def _facts(self, published: Published, language: str) -> tuple[dict[str, Statistics], str | None]:
+        with self.engines.pool.connection() as connection:
+            statistics = tenant_statistics(connection, published.tenant)
+            return statistics, picture(connection, published.tenant, statistics, published.addresses, language)
 
     def _render(self, name: str, request: Request, language: str, **values: Any) -> Response:
         html = self.templates.get_template(name).render(
@@ -124,23 +130,6 @@ def _tables(published: Published, statistics: Mapping[str, Statistics], language
         tables.append(RegisterTable(
             register.title.get(language), register.legal_basis.get(language), record if has_record else None, rows))
     return tables
-
-
-def _picture(published: Published, statistics: Mapping[str, Statistics], language: str) -> str | None:
-    """A GetMap of the middle of the tenant's parcels at about 1:4,000, or None where it has no map or no data."""
-    tenant = published.tenant
-    extents = [s.extent for name, s in statistics.items() if s.extent and name == "dzialki"] or [
-        s.extent for s in statistics.values() if s.extent]
-    if "wms" not in tenant.services or not extents:
-        return None
-    west, south, east, north = extents[0]
-    x, y = (west + east) / 2, (south + north) / 2
-    layers = ",".join(reversed([ft.name for ft in tenant.feature_types if ft.name in statistics]))
-    return (
-        f"{published.addresses.service('wms')}?service=WMS&version=1.3.0&request=GetMap&layers={layers}&styles="
-        f"&crs=EPSG:2180&bbox={y - 165:.0f},{x - 440:.0f},{y + 165:.0f},{x + 440:.0f}&width=880&height=330"
-        f"&format=image/png&language={'eng' if language == 'en' else 'pol'}"
-    )
 
 
 def _day(moment: datetime | None) -> str:

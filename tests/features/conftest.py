@@ -67,9 +67,9 @@ def copy_home(target: Path) -> Path:
 
 def start(home: Path, variables: dict[str, str], *arguments: str) -> Node:
     """Start `sdi …` and wait until /health says ok."""
-    log = (home / "node.log").open("ab")
-    process = subprocess.Popen([sys.executable, "-m", "sdi", *arguments], env=variables, cwd=home,
-                               stdout=log, stderr=subprocess.STDOUT)
+    with (home / "node.log").open("ab") as log:
+        process = subprocess.Popen([sys.executable, "-m", "sdi", *arguments], env=variables, cwd=home,
+                                   stdout=log, stderr=subprocess.STDOUT)
     node = Node(home, variables, process, variables["SDI_PUBLIC_URL"])
     for _ in range(600):
         if process.poll() is not None:

@@ -144,10 +144,10 @@ def test_owslib_draws_parcels(node: Node) -> None:
     assert wms["dzialki"].title
     point = inside(parcels(node, "region", limit="1", crs="http://www.opengis.net/def/crs/EPSG/0/2180")[0])
     image = wms.getmap(layers=["dzialki"], styles=[""], srs="EPSG:2180", format="image/png", size=(400, 400),
-                       bbox=(point.x - 200, point.y - 200, point.x + 200, point.y + 200))
+                       bbox=(point.x - 900, point.y - 900, point.x + 900, point.y + 900))
     picture = Image.open(io.BytesIO(image.read())).convert("L")
     assert picture.size == (400, 400)
-    assert sum(picture.histogram()[:128]) > 200
+    assert sum(picture.histogram()[:128]) > 500
 
 
 def test_owslib_reads_the_wfs(node: Node) -> None:
