@@ -155,6 +155,20 @@ def test_a_record_says_what_was_declared_and_committed(database: Database, regio
     assert "secret" not in row["xml"] and "token" not in row["xml"]
 
 
+def test_a_region_in_polish_alone_has_no_english_texts(
+    database: Database, region: Region, shared: Path
+) -> None:
+    schema = etree.XMLSchema(etree.parse(str(shared / "schemas" / "drivers_iso.xsd")))
+    polish = region.model_copy(update={"file": region.file.model_copy(update={"languages": ("pl",)})})
+    polish = Region.model_validate({name: getattr(polish, name) for name in Region.model_fields})
+    with database.connect("harvest") as connection:
+        commit_all(connection)
+        refresh(connection, polish, PUBLIC_URL, HOME)
+        for row in stored(connection).values():
+            assert "LocalisedCharacterString" not in row["xml"] and "in English" not in row["xml"]
+            assert schema.validate(etree.fromstring(row["xml"])), schema.error_log
+
+
 def test_lineage_keeps_paths_and_credentials_to_itself(region: Region) -> None:
     day = datetime(2026, 1, 2, tzinfo=UTC)
     origins = ["/srv/in/a.gml", "ftp://u:p@h/b.gml", *(f"http://u:p@h:81/{n}?key=k" for n in range(3))]

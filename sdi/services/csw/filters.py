@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import shapely
@@ -207,7 +207,7 @@ def _in_crs84(geometry: shapely.Geometry, srs_name: str) -> shapely.Geometry:
     return geometry
 
 
-@cache
+@lru_cache(maxsize=64)  # the name is the client's
 def _crs(srs_name: str) -> tuple[Transformer, bool]:
     """How to get from a CRS (x before y) to CRS84, and whether `srs_name` means northing before easting."""
     code = re.search(r"(?:[:/#]|^)(CRS84|\d{4,5})$", srs_name)
