@@ -261,6 +261,8 @@ def value_of(column: Column, text: str) -> Any:
         match column.type:
             case "text":
                 return _clean(text)
+            case "integer" | "number" if "_" in text:
+                raise ValueError("Python's own way of writing numbers")
             case "integer":
                 number = int(text)
                 if not -(2**63) <= number < 2**63:

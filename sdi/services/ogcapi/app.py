@@ -24,7 +24,7 @@ from sdi.services.contract import Engines, Publication, Published
 from sdi.services.ogcapi import patches
 from sdi.services.ogcapi.config import configuration, crs84_bbox
 from sdi.services.ogcapi.openapi import definition
-from sdi.services.ogcapi.parameters import complaint
+from sdi.services.ogcapi.parameters import CHOICES, complaint
 from sdi.services.ogcapi.request import ASKED, Asked
 from sdi.store.columns import ID
 from sdi.store.crs import CRS84, PUBLISHED_CRS
@@ -76,6 +76,9 @@ class OgcApi:
     def _answer(self, request: Request, published: Published, path: str) -> Response:
         state: TenantApi = published.state.get(self.protocol) or self._build(published)
         asked_of = APIRequest(request, state.api.locales)
+        if asked_of.format not in CHOICES["f"] and "f" not in request.query_params:
+            # Of the types that pygeoapi knows, an Accept header may name one that is not served here, such as PNG.
+            asked_of._format = None
         target = targeted(path)
         asked = Asked(
             reader=state.reader,

@@ -34,6 +34,10 @@ CHOICES: dict[str, frozenset[str]] = {
 """Parameters with few values, of which pygeoapi takes any other for the default."""
 
 
+WHOLE = frozenset({"limit", "offset"})
+"""Whole numbers, which pygeoapi reads as Python does: `1_0` would be ten."""
+
+
 def complaint(resource: str, queryables: Iterable[str], given: QueryParams) -> Text | None:
     """What is wrong with the parameters of a request, or None."""
     known = PARAMETERS[resource] | set(queryables)
@@ -48,5 +52,8 @@ def complaint(resource: str, queryables: Iterable[str], given: QueryParams) -> T
         if name in CHOICES and value not in CHOICES[name]:
             choices = ", ".join(sorted(CHOICES[name]))
             return Text(pl=f"{name}={value!r}: może być {choices}", en=f"{name}={value!r}: can be {choices}")
+        if name in WHOLE and not (value.isascii() and value.isdecimal()):
+            return Text(pl=f"{name}={value!r}: oczekiwano liczby całkowitej, bez znaku",
+                        en=f"{name}={value!r}: expected a whole number without a sign")
         seen.add(name)
     return None

@@ -20,7 +20,8 @@ ITEMS = "/0415/ogcapi/collections/dzialki/items"
 
 BAD = [
     "nonsense=1", "county_=0415", "geom=x", "fid=1", "source=x", "filter=county='0415'", "q=x",
-    "limit=0", "limit=-1", "limit=ten", "limit=1.5", "limit=", "offset=-1", "offset=x",
+    "limit=0", "limit=-1", "limit=ten", "limit=1_0", "limit=%D9%A3", "offset=1_0", "pole_ewidencyjne=1_0", "limit=%2B1",
+    "limit=1.5", "limit=", "offset=-1", "offset=x",
     "bbox=1,2,3", "bbox=a,b,c,d", "bbox=nan,50,20,51", "bbox=18,54,19,53", "bbox=inf,0,0,0", "bbox=",
     "bbox=500000,600000,400000,700000&bbox-crs=http://www.opengis.net/def/crs/EPSG/0/2180",
     "bbox=600000,500000,700000,400000&bbox-crs=http://www.opengis.net/def/crs/EPSG/0/2180",

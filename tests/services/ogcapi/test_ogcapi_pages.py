@@ -108,6 +108,28 @@ def test_head_is_get_without_a_body(client: Client, parcels: Table) -> None:
             assert head.headers == got.headers
 
 
+def test_the_answer_has_the_type_that_it_says(client: Client) -> None:
+    for accept, kind in (
+        ("text/html,application/xhtml+xml,*/*;q=0.8", "text/html; charset=utf-8"),
+        ("application/geo+json", "application/geo+json"), ("application/json", "application/geo+json"),
+        ("application/ld+json", "application/ld+json"), ("image/png", "application/geo+json"),
+        ("text/html;q=abc", "application/geo+json"), ("*/*", "application/geo+json"),
+    ):
+        response = client.get("/0415/ogcapi/collections/dzialki/items", headers={"Accept": accept})
+        assert response.headers["Content-Type"] == kind, accept
+        assert response.text.startswith("<!DOCTYPE html>" if "html;" in kind else "{"), accept
+
+
+def test_the_language_is_that_of_the_request(client: Client) -> None:
+    for headers, parameters, language in (
+        ({}, {}, "pl"), ({"Accept-Language": "en-GB,pl;q=0.5"}, {}, "en"), ({"Accept-Language": "de"}, {}, "pl"),
+        ({"Accept-Language": "en"}, {"lang": "pl"}, "pl"), ({"Accept-Language": ";;;"}, {"lang": "\0"}, "pl"),
+    ):
+        response = client.get("/0415/ogcapi/collections/dzialki", headers=headers, params=parameters)
+        assert response.headers["Content-Language"] == language
+        assert response.json()["title"] == {"pl": "Działki ewidencyjne", "en": "Cadastral parcels"}[language]
+
+
 def test_schema_and_queryables_are_titled_in_the_language(client: Client) -> None:
     for part in ("schema", "queryables"):
         response = client.get(f"/0415/ogcapi/collections/dzialki/{part}?lang=en")
