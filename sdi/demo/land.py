@@ -301,10 +301,9 @@ class _Divider:
         base, _, part = plot.number.partition("/")
         first = count + 2 * int(part or 0) + 1 if part else 1
         for offset, piece in enumerate(pieces):
-            touches = plot.front in ((WEST, EAST)[offset], *((SOUTH, NORTH) if wide else ())) if wide else (
-                plot.front in ((SOUTH, NORTH)[offset], WEST, EAST))
-            self.plots.append(Plot(piece, plot.use, f"{base}/{first + offset}", plot.front if touches else -1,
-                                   plot.road, plot.block))
+            inner = ((EAST, WEST) if wide else (NORTH, SOUTH))[offset]
+            front = -1 if plot.front == inner else plot.front
+            self.plots.append(Plot(piece, plot.use, f"{base}/{first + offset}", front, plot.road, plot.block))
 
 
 class Lattice:
