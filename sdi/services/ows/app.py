@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import AsyncGenerator, Mapping
 from typing import Literal
 from urllib.parse import parse_qsl
@@ -20,7 +21,7 @@ from sdi.services.ows.exceptions import OwsError
 from sdi.services.ows.fastcgi import Answer, NoAnswer
 from sdi.services.ows.mapfile import CODES
 from sdi.services.ows.normaliser import Normal
-from sdi.services.ows.wfs import compile_wfs
+from sdi.services.ows.wfs import PREFIX, compile_wfs
 from sdi.services.ows.wms import compile_wms
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,8 @@ CACHE = {"GetMap": "public, max-age=60", "GetLegendGraphic": "public, max-age=36
 
 # GetFeatureInfo asks at a point, which MapServer calls a degenerate rectangle each time.
 fastcgi.log.addFilter(lambda record: "Warning: degenerate rect" not in record.getMessage())
+
+_EMPTY = re.compile(rb"^ *<(%s:\w+)></\1>\n" % PREFIX.encode(), re.MULTILINE)
 
 _FORM = "application/x-www-form-urlencoded"
 _BUSY = Text(pl="Usługa chwilowo nie odpowiada; proszę spróbować później",
@@ -176,11 +179,10 @@ class Wfs(_Ows):
         return normaliser.wfs_xml(body, tenant)
 
     def body(self, normal: Normal, answer: Answer) -> AsyncGenerator[bytes]:
-        """The body; GeoJSON gets its `crs`, which MapServer leaves out where the axes are northing, easting."""
-        if normal.parameters.get("OUTPUTFORMAT") != "geojson":
-            return answer.body
-        srs = normal.parameters.get("SRSNAME") or "EPSG:2180"
-        return _with_crs(answer, srs)
+        """The body, mended: nulls are absent in GML, and GeoJSON names its CRS."""
+        if normal.parameters.get("OUTPUTFORMAT") == "geojson":
+            return _with_crs(answer, normal.parameters.get("SRSNAME") or "EPSG:2180")
+        return _without_empty(answer) if "xml" in (answer.header("Content-Type") or "") else answer.body
 
 
 class _Passed(Exception):
@@ -197,7 +199,10 @@ def _guess_version(parameters: Mapping[str, str]) -> str:
 
 
 async def _with_crs(answer: Answer, srs: str) -> AsyncGenerator[bytes]:
-    """Put the `crs` member before `features` in the first piece of a FeatureCollection, unless it is WGS 84."""
+    """Put the `crs` member before `features` in the first piece of a FeatureCollection, unless it is WGS 84.
+
+    MapServer leaves it out where the axes of the CRS are northing, easting.
+    """
     member = b"" if srs.endswith(":4326") else f'"crs": {json.dumps(featureinfo.crs_member(srs))},\n'.encode()
     first = True
     async for piece in answer.body:
@@ -205,3 +210,13 @@ async def _with_crs(answer: Answer, srs: str) -> AsyncGenerator[bytes]:
             piece = piece.replace(b'"features"', member + b'"features"', 1)
         first = False
         yield piece
+
+
+async def _without_empty(answer: Answer) -> AsyncGenerator[bytes]:
+    """GML without empty properties: MapServer writes null as an empty element, which is no number for any schema."""
+    rest = b""
+    async for piece in answer.body:
+        whole, newline, rest = (rest + piece).rpartition(b"\n")
+        if newline:
+            yield _EMPTY.sub(b"", whole + newline)
+    yield _EMPTY.sub(b"", rest)

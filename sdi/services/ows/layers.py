@@ -85,7 +85,7 @@ class Layer:
     @property
     def sort_pattern(self) -> str:
         """The regular expression of what `%sort%` may be: columns of the layer, then the unique one."""
-        return f"^(x[.]({'|'.join(self.columns)})( DESC)?,)*x[.]fid$"
+        return f"^(x[.]({'|'.join(self.columns)})( DESC NULLS LAST)?,)*x[.]fid$"
 
 
 def layers_of(feature_type: FeatureType) -> tuple[Layer, ...]:

@@ -47,9 +47,9 @@ def projection(srid: int) -> str:
 
 
 def extent(tenant: Tenant) -> str:
-    """EXTENT of the tenant's units, EPSG:2180, whole metres outwards."""
+    """The tenant's bounds as four numbers, EPSG:2180, whole metres outwards."""
     west, south, east, north = tenant.bounds
-    return f"EXTENT {west // 1:.0f} {south // 1:.0f} {-(-east // 1):.0f} {-(-north // 1):.0f}"
+    return f"{west // 1:.0f} {south // 1:.0f} {-(-east // 1):.0f} {-(-north // 1):.0f}"
 
 
 def online_resource(addresses: Addresses, protocol: str, tenant: Tenant, language: Language) -> str:
@@ -103,6 +103,8 @@ def layer_metadata(publication: Publication, tenant: Tenant, layer: Layer, langu
         "ows_metadataurl_href": Addresses(publication.public_url, tenant.id).record(record),
         "ows_metadataurl_type": "TC211",
         "ows_metadataurl_format": "application/xml",
+        # BEWARE: EXTENT of a LAYER hides what lies beyond it; ows_extent is for the capabilities only.
+        "ows_extent": extent(tenant),
         "ows_include_items": ",".join(layer.columns),
         "gml_include_items": ",".join(layer.columns),
     } | {f"gml_{name}_type": _TYPES.get(column.type, "Character") for name, column in layer.columns.items()}

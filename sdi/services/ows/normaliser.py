@@ -18,7 +18,7 @@ from sdi.model.text import Language, Text
 from sdi.services.ows.exceptions import OwsError, invalid, missing
 from sdi.services.ows.layers import SORT, Layer, tenant_layers
 from sdi.services.ows.mapfile import CODES
-from sdi.services.ows.wfs import FORMATS
+from sdi.services.ows.wfs import EVERYWHERE, EXTENT, FORMATS
 from sdi.services.ows.wms import IMAGES, INFO_FORMATS, SIZE_MAX
 
 WMS_VERSIONS = ("1.3.0", "1.1.1", "1.1.0")
@@ -60,7 +60,7 @@ class Normal:
 
     def query(self, mapfile: str) -> str:
         """The encoded query string, with the mapfile; of an XML request only what XML cannot carry."""
-        kept = {SORT} if self.body else self.parameters.keys()
+        kept = {SORT, EXTENT} if self.body else self.parameters.keys()
         pairs = {"map": mapfile} | {key: value for key, value in self.parameters.items() if key in kept}
         return "&".join(f"{quote(key)}={quote(value, safe='')}" for key, value in pairs.items())
 
@@ -159,6 +159,7 @@ def wfs(parameters: Mapping[str, str], tenant: Tenant) -> Normal:
     if kept["REQUEST"] == "GetCapabilities":
         return Normal(kept)
     _version(kept, WFS_VERSIONS)
+    kept[EXTENT] = EVERYWHERE
     names = (kept.get("TYPENAMES") or kept.get("TYPENAME") or "").split(",")
     if "OUTPUTFORMAT" in kept:
         form = _OGR_NAMES.get(kept["OUTPUTFORMAT"].strip().lower())
@@ -189,6 +190,8 @@ def wfs_xml(body: bytes, tenant: Tenant) -> tuple[Normal, str]:
         raise invalid("version", version, ", ".join(WFS_VERSIONS))
     root.set("service", "WFS")
     parameters = {"REQUEST": request, "VERSION": version}
+    if request != "GetCapabilities":
+        parameters[EXTENT] = EVERYWHERE
     queries = [e for e in root.iter() if isinstance(e.tag, str) and etree.QName(e).localname == "Query"]
     names = [name for q in queries for name in re.split(r"[\s,]+", q.get("typeNames") or q.get("typeName") or "")]
     form = _OGR_NAMES.get(root.get("outputFormat", "").strip().lower())
@@ -281,7 +284,7 @@ def _column(layer: Layer, key: str, way: str) -> str:
         raise invalid("SORTBY", key, ", ".join(layer.columns))
     if way not in ("", "A", "ASC", "D", "DESC"):
         raise invalid("SORTBY", way, "ASC, DESC")
-    return f"x.{name} DESC" if way.startswith("D") else f"x.{name}"
+    return f"x.{name} DESC NULLS LAST" if way.startswith("D") else f"x.{name}"
 
 
 def _local(name: str) -> str:

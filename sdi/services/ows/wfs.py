@@ -23,6 +23,16 @@ from sdi.services.ows.mapfile import (
 PAGE_MAX = 10_000
 """Features of one answer; more are paged by STARTINDEX (it is also the CountDefault of the capabilities)."""
 
+EXTENT = "extent"
+"""The parameter that widens the layers' extent to EVERYWHERE.
+
+BEWARE: a request without BBOX gives only what lies within ows_extent (MapServer 8.0 minds
+wfs_use_default_extent_for_getfeature for OGR sources alone), and the capabilities show the same ows_extent.
+"""
+
+EVERYWHERE = "-1000000 -1000000 2000000 2000000"
+"""Far beyond Poland, EPSG:2180."""
+
 NAMESPACE = "urn:sdi:registers"
 """XML namespace of the types, the same for every tenant."""
 
@@ -78,7 +88,7 @@ def _map(publication: Publication, tenant: Tenant, language: Language) -> str:
         f"NAME {quote(tenant.id)}",
         "UNITS METERS",
         "SIZE 256 256",
-        extent(tenant),
+        f"EXTENT {EVERYWHERE}",
         projection(2180),
         block("WEB", metadata(web)),
         map(_format, FORMATS),
@@ -101,7 +111,7 @@ def _layer(publication: Publication, tenant: Tenant, layer: Layer, language: Lan
         "gml_featureid": "fid",
         "gml_geometries": "geom",
         "gml_geom_type": "multipoint" if layer.partial and layer.kind == "point" else _GEOMETRIES[layer.kind],
-        "wfs_use_default_extent_for_getfeature": "false",
+        "ows_extent": f"%{EXTENT}%",
     }
     return block(
         "LAYER",
@@ -111,8 +121,13 @@ def _layer(publication: Publication, tenant: Tenant, layer: Layer, language: Lan
         'TEMPLATE "-"',
         connection(publication),
         f"DATA {quote(layer.data(tenant, ordered=True))}",
-        block("VALIDATION", f'"default_{SORT}" "x.fid"', f'"{SORT}" {quote(layer.sort_pattern)}'),
-        extent(tenant),
+        block(
+            "VALIDATION",
+            f'"default_{SORT}" "x.fid"',
+            f'"{SORT}" {quote(layer.sort_pattern)}',
+            f'"default_{EXTENT}" {quote(extent(tenant))}',
+            f'"{EXTENT}" {quote(f"^{EVERYWHERE}$")}',
+        ),
         projection(2180),
         metadata(layer_metadata(publication, tenant, layer, language) | gml),
     )

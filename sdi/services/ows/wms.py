@@ -83,7 +83,7 @@ def _map(publication: Publication, tenant: Tenant, language: Language) -> str:
         "DEFRESOLUTION 91",
         'IMAGECOLOR "#ffffff"',
         f"FONTSET {quote(FONTS)}",
-        extent(tenant),
+        f"EXTENT {extent(tenant)}",
         projection(2180),
         block("WEB", metadata(web)),
         _SYMBOLS,
@@ -120,9 +120,10 @@ def _parent(tenant: Tenant, name: str, path: str, title: Text, abstract: Text, l
 
     Its one feature, without a class and far from Poland, keeps MapServer from looking for a file.
     """
-    texts = {"ows_title": title.get(language), "ows_abstract": abstract.get(language), "wms_layer_group": path}
+    texts = {"ows_title": title.get(language), "ows_abstract": abstract.get(language), "wms_layer_group": path,
+             "ows_extent": extent(tenant)}
     return block("LAYER", f"NAME {quote(name)}", "TYPE POINT", "STATUS OFF", 'TEMPLATE "-"',
-                 "FEATURE POINTS 0 0 END END", extent(tenant), projection(2180), metadata(texts))
+                 "FEATURE POINTS 0 0 END END", projection(2180), metadata(texts))
 
 
 def _layer(publication: Publication, tenant: Tenant, layer: Layer, path: str, language: Language) -> str:
@@ -141,7 +142,6 @@ def _layer(publication: Publication, tenant: Tenant, layer: Layer, path: str, la
         'TEMPLATE "-"',
         connection(publication),
         f"DATA {quote(layer.data(tenant, ordered=False))}",
-        extent(tenant),
         projection(2180),
         f"TOLERANCE {_TOLERANCE_PX[layer.kind]}",
         f"MAXSCALEDENOM {style.max_scale}" if style.max_scale else (),

@@ -94,6 +94,10 @@ COLUMNS, ROWS = 14, 10
 """Parcels east of the 7th column lie in county 0463."""
 
 
+OUTSIDE = box(CORNER[0] - 900, CORNER[1] - 900, CORNER[0] - 850, CORNER[1] - 850)
+"""A parcel of county 0415 beyond the county's polygon."""
+
+
 def parcel(column: int, row: int) -> Polygon:
     """The polygon of a parcel, columns and rows from 0."""
     west, south = CORNER[0] + column * SIDE, CORNER[1] + row * SIDE
@@ -173,7 +177,7 @@ def fill(database: Database, region: Region) -> None:
          "numer_dzialki": f"{column}/{row}", "pole": (column * ROWS + row) / 8, "porzadek": column * ROWS + row,
          "sporna": row % 2 == 0, "wpis": "2024-02-29", "geom": parcel(column, row)}
         for column, row in cells
-    ] + [{"id": "bez geometrii", "geom": None}])
+    ] + [{"id": "bez geometrii", "geom": None}, {"id": "poza granicą", "geom": OUTSIDE}])
     west, south = CORNER
     insert(database, region, "budynki", [
         {"id": "b1", "rodzaj": "m", "kondygnacje_nadziemne": 2,

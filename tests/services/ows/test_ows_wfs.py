@@ -17,8 +17,9 @@ from lxml import etree
 
 from tests.services.ows.conftest import COLUMNS, ROWS, Node, parcel
 
-OWN = COLUMNS // 2 * ROWS
-"""Parcels of each of the two counties."""
+CITY = COLUMNS // 2 * ROWS
+OWN = CITY + 1
+"""Parcels of county 0415: one lies beyond its polygon, one has no geometry and is not served."""
 
 FLIPPED = {"EPSG:2180", "EPSG:2177", "EPSG:4326"}
 
@@ -112,7 +113,7 @@ def test_sort_compares_numbers_as_numbers(node: Node) -> None:
 @pytest.mark.parametrize("more", [{}, {"OUTPUTFORMAT": "application/json"}, {"OUTPUTFORMAT": "csv"}])
 def test_hits_are_right_and_kill_nobody(node: Node, more: dict[str, str]) -> None:
     before = node.pool.pids
-    for tenant, expected in (("powiat", OWN), ("miasto", OWN), ("region", 2 * OWN)):
+    for tenant, expected in (("powiat", OWN), ("miasto", CITY), ("region", OWN + CITY)):
         root = etree.fromstring(get(node, tenant, RESULTTYPE="hits", **more).content)
         assert (root.get("numberMatched"), root.get("numberReturned")) == (str(expected), "0")
     assert node.pool.pids == before
@@ -137,8 +138,7 @@ def test_columns_and_types(node: Node) -> None:
     feature = etree.fromstring(get(node, RESOURCEID="dzialki.47").content).find(".//{urn:sdi:registers}dzialki")
     assert feature is not None and feature.get("{http://www.opengis.net/gml/3.2}id") == "dzialki.47"
     assert [etree.QName(child).localname for child in feature][2:] == [
-        "id", "numer_dzialki", "pole", "porzadek", "sporna", "wpis", "namespace", "version_id", "valid_from",
-        "known_from", "county", "commune"]
+        "id", "numer_dzialki", "pole", "porzadek", "sporna", "wpis", "valid_from", "known_from", "county"]
     assert feature.findtext("{urn:sdi:registers}valid_from") == "2025-06-01T12:30:00Z"
     schema = get(node, REQUEST="DescribeFeatureType").text
     assert 'name="pole" minOccurs="0" type="double"' in schema and 'name="porzadek" minOccurs="0" type="long"' in schema
@@ -154,14 +154,18 @@ def test_columns_and_types(node: Node) -> None:
      "<fes:Literal>2025-01-01</fes:Literal></fes:PropertyIsGreaterThan><fes:PropertyIsLike wildCard='*' singleChar='.' "
      "escapeChar='!'><fes:ValueReference>numer_dzialki</fes:ValueReference><fes:Literal>0/1*</fes:Literal>"
      "</fes:PropertyIsLike></fes:And>", ["1"]),
+    ("<fes:PropertyIsEqualTo><fes:ValueReference>id</fes:ValueReference><fes:Literal>poza granicą</fes:Literal>"
+     "</fes:PropertyIsEqualTo>", [None]),
     ("<fes:Intersects><fes:ValueReference>geom</fes:ValueReference><gml:Point gml:id='p' "
      "srsName='http://www.opengis.net/def/crs/EPSG/0/2180'><gml:pos>570110 470210</gml:pos></gml:Point>"
      "</fes:Intersects>", ["42"]),
 ])
-def test_filters(node: Node, filter_xml: str, expected: list[str]) -> None:
+def test_filters(node: Node, filter_xml: str, expected: list[str | None]) -> None:
     full = (f"<fes:Filter xmlns:fes='http://www.opengis.net/fes/2.0' xmlns:gml='http://www.opengis.net/gml/3.2'>"
             f"{filter_xml}</fes:Filter>")
-    assert values(get(node, FILTER=full), "porzadek") == expected
+    found = get(node, FILTER=full)
+    assert values(found, "porzadek") == [value for value in expected if value]
+    assert len(values(found, "id")) == len(expected)
 
 
 @pytest.mark.parametrize("name", ["application/json", "geojson", "application/geo+json", "json"])
@@ -176,6 +180,15 @@ def test_geojson(node: Node, name: str) -> None:
     assert "crs" not in degrees and 18 < lon < 19 and 52 < lat < 54
     mercator = get(node, OUTPUTFORMAT=name, RESOURCEID="dzialki.47", SRSNAME="EPSG:3857").json()
     assert mercator["crs"]["properties"]["name"].endswith("3857")
+
+
+def test_null_numbers_stay_null(node: Node) -> None:
+    fid = COLUMNS * ROWS + 2
+    found = get(node, OUTPUTFORMAT="geojson", RESOURCEID=f"dzialki.{fid}").json()["features"][0]["properties"]
+    assert found["id"] == "poza granicą" and not {"pole", "porzadek"} & found.keys()
+    gml = etree.fromstring(get(node, RESOURCEID=f"dzialki.{fid}").content)
+    assert gml.findtext(".//{urn:sdi:registers}id") == "poza granicą"
+    assert not gml.findall(".//{urn:sdi:registers}porzadek")
 
 
 def test_other_formats(node: Node, tmp_path: Path) -> None:
@@ -253,7 +266,7 @@ def test_gdal_reads(node: Node) -> None:
     run = subprocess.run(["ogrinfo", "-ro", "-so", f"WFS:{node.url}/powiat/wfs", "dzialki"], capture_output=True,
                          text=True, check=True, env=os.environ | {"no_proxy": "127.0.0.1"}, timeout=120)
     assert f"Feature Count: {OWN}" in run.stdout
-    assert "(470000.000000, 570000.000000) - (470350.000000, 570500.000000)" in run.stdout
+    assert "(469100.000000, 569100.000000) - (470350.000000, 570500.000000)" in run.stdout
     assert 'ID["EPSG",2180]' in run.stdout and "wpis: String" in run.stdout and "porzadek: Integer64" in run.stdout
 
 

@@ -12,7 +12,7 @@ import pytest
 from lxml import etree
 from PIL import Image
 
-from tests.services.ows.conftest import COLUMNS, CORNER, HOSTILE, Node, parcel
+from tests.services.ows.conftest import COLUMNS, CORNER, HOSTILE, OUTSIDE, Node, parcel
 
 FLIPPED = {"EPSG:2180", "EPSG:2176", "EPSG:2177", "EPSG:4326", "EPSG:4258", "EPSG:3035"}
 """First axis is northing or latitude, where the version follows the authority (WMS 1.3.0)."""
@@ -135,6 +135,12 @@ def test_a_tenant_draws_its_own_only(node: Node) -> None:
             for point in (own, other)
         )
         assert drawn == expected, tenant
+
+
+def test_what_lies_beyond_the_bounds_is_drawn(node: Node) -> None:
+    point = OUTSIDE.centroid
+    asked = request("EPSG:2180", "1.3.0", "dzialki", window("EPSG:2180", "1.3.0", point.x, point.y, 40))
+    assert painted(image(node, "powiat", **asked))
 
 
 def test_scale_hides_parcels(node: Node) -> None:
