@@ -69,7 +69,8 @@ class Harvester:
         """A unit per file or address. Raises SourceError where there is none."""
         if self._parameters.path is not None:
             for path, name in self._files(self._parameters.path):
-                yield Unit(name, str(path), {"path": str(path)})
+                facts = path.stat()
+                yield Unit(name, str(path), {"path": str(path)}, f"{facts.st_size} bytes of {facts.st_mtime_ns}")
             return
         given = self._parameters.url
         for number, url in enumerate((given,) if isinstance(given, str) else given or (), 1):

@@ -24,7 +24,7 @@ from sdi.db.cluster import node_database
 from sdi.db.database import Database
 from sdi.db.migrate import migrate
 from sdi.errors import ConfigurationError, SdiError, SettingsError
-from sdi.harvest.progress import Progress, for_terminal
+from sdi.harvest.progress import Progress, for_terminal, wide_console
 from sdi.harvest.run import Outcome, harvest
 from sdi.model.load import Loaded, load_region
 from sdi.model.region import Source
@@ -49,7 +49,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         print(f"warning: {finding}", file=sys.stderr)
     sources = list(loaded.region.sources.values()) if options.all else chosen(loaded, options.sources)
     signal.signal(signal.SIGTERM, _interrupt)
-    console = Console(soft_wrap=True)
+    console = wide_console()
     good = True
     with node_database(settings) as database:
         migrate(database, loaded.region.registers.values())
@@ -109,6 +109,7 @@ def heading(outcome: Outcome) -> str:
 def table(outcome: Outcome) -> Table:
     """Counts per feature type that the delivery or the store has something of, and in all."""
     result = Table("feature type", *HEADINGS, show_edge=False, pad_edge=True)
+    result.columns[0].no_wrap = True
     for number in result.columns[1:]:
         number.justify = "right"
     total = dict.fromkeys(COLUMNS, 0)

@@ -13,12 +13,12 @@ import argparse
 import json
 
 from psycopg.rows import dict_row
-from rich.console import Console
 from rich.table import Table
 
 from sdi.db.cluster import node_database
 from sdi.db.migrate import migrate
 from sdi.db.queries import query
+from sdi.harvest.progress import wide_console
 from sdi.model.load import load_region
 from sdi.settings import Settings
 
@@ -40,7 +40,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         with database.connect("harvest", row_factory=dict_row) as connection:
             counts = connection.execute(query("issues", "counts"), chosen).fetchall()
             found = connection.execute(query("issues", "current"), {**chosen, "limit": options.limit}).fetchall()
-    console = Console(soft_wrap=True)
+    console = wide_console()
     if options.json:
         for issue in found:
             print(json.dumps(issue, ensure_ascii=False))
@@ -58,7 +58,9 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _table(columns: tuple[str, ...], rows: list[dict[str, object]]) -> Table:
-    table = Table(*(name.replace("_", " ") for name in columns), show_edge=False)
+    table = Table(show_edge=False)
+    for name in columns:
+        table.add_column(name.replace("_", " "), overflow="fold")
     for row in rows:
         table.add_row(*("" if row[name] is None else str(row[name]).replace("[", r"\[") for name in columns))
     return table

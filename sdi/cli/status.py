@@ -14,6 +14,7 @@ from rich.table import Table
 from sdi.db.cluster import node_database
 from sdi.db.migrate import migrate
 from sdi.db.queries import query
+from sdi.harvest.progress import wide_console
 from sdi.model.load import load_region
 from sdi.settings import Settings
 
@@ -40,7 +41,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(found, ensure_ascii=False, indent=2, default=datetime.isoformat))
         return 0
-    _show(found, Console(soft_wrap=True))
+    _show(found, wide_console())
     return 0
 
 

@@ -146,7 +146,12 @@ def _rate(objects: int, since: float) -> str:
     return f"{objects:,} objects, {objects / seconds:,.0f}/s"
 
 
-def for_terminal(stream: TextIO = sys.stderr) -> Progress:
-    """Bars where `stream` is a terminal, else lines."""
-    console = Console(file=stream)
-    return Bars(console) if console.is_terminal else Lines(stream)
+def for_terminal() -> Progress:
+    """Bars where the error output is a terminal, else lines."""
+    console = Console(stderr=True)
+    return Bars(console) if console.is_terminal else Lines(sys.stderr)
+
+
+def wide_console() -> Console:
+    """A console for tables on standard output: as wide as the terminal, or wide enough where there is none."""
+    return Console(soft_wrap=True, width=None if sys.stdout.isatty() else 160)

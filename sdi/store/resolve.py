@@ -19,6 +19,10 @@ from sdi.store.staging import stage_table
 _SAME_VERSION = "id, version_id, case when version_id is null then valid_from end"
 """What makes two rows the same version of an object; without wersjaId, its start tells versions apart."""
 
+_REPEATED = """
+select exists (select from {stage} group by id having count(*) > 1)
+"""
+
 _DUPLICATES = """
 with repeated as (
     select id from {stage} group by id having count(*) > 1
@@ -128,11 +132,13 @@ def resolve(connection: psycopg.Connection[Any], run: int, source: Source, featu
     def execute(text: str, **more: sql.Composable) -> psycopg.Cursor[Any]:
         return connection.execute(sql.SQL(text).format(**names, **more), values)
 
-    connection.execute(sql.SQL("analyze {}").format(names["stage"]))
+    connection.execute(sql.SQL("analyze {} (id, past, outside)").format(names["stage"]))
     adopted = execute(_ADOPT, table=current_table(feature_type)).rowcount
     execute(_ADOPT, table=history_table(feature_type))
-    duplicates, conflicts = execute(_DUPLICATES).fetchone() or (0, 0)
     (foreign,) = execute(_FOREIGN).fetchone() or (0,)
-    execute(_SUPERSEDED)
+    duplicates = conflicts = 0
+    if (execute(_REPEATED).fetchone() or (True,))[0]:
+        duplicates, conflicts = execute(_DUPLICATES).fetchone() or (0, 0)
+        execute(_SUPERSEDED)
     current, past, outside, known, before = execute(_TALLY).fetchone() or (0, 0, 0, 0, 0)
     return Resolved(current, past, duplicates, conflicts + foreign, outside, before, before - known, adopted)

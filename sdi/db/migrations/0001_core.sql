@@ -70,7 +70,7 @@ create index count_commune on sdi.count (commune, feature_type);
 -- The change feed, in commit order; op: u = new or changed, d = gone.
 create table sdi.change (
     seq bigint generated always as identity primary key,
-    version bigint not null references sdi.version,
+    version bigint not null,   -- of sdi.version; no foreign key, whose check per row is half the cost of writing it
     feature_type text not null,
     fid bigint not null,
     id text not null,
