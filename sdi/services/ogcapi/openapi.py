@@ -43,6 +43,7 @@ def definition(config: dict[str, Any]) -> dict[str, Any]:
         for path, operations in document["paths"].items()
         if (operation := operations.get("get")) and path.split("/")[1] in ("", "conformance", "openapi", "collections")
     }
+    _name_once(document["paths"], document["components"])
     used = {tag for operations in document["paths"].values() for tag in operations["get"]["tags"]}
     document["tags"] = [tag for tag in document["tags"] if tag["name"] in used]
     return document
@@ -56,13 +57,30 @@ def _parameters(given: dict[str, Any]) -> dict[str, Any]:
     return parameters | _own_parameters()
 
 
+def _name_once(node: Any, components: dict[str, dict[str, Any]]) -> None:
+    """References into the schema of part 1 by way of a short local one: a third of the document."""
+    if isinstance(node, list):
+        for part in node:
+            _name_once(part, components)
+    if not isinstance(node, dict):
+        return
+    reference = node.get("$ref", "")
+    if reference.startswith(_PART1):
+        kind, name = reference.rsplit("/", 2)[1:]
+        components[kind][name] = {"$ref": reference}
+        node["$ref"] = f"#/components/{kind}/{name}"
+    for part in node.values():
+        _name_once(part, components)
+
+
 def _operation(path: str, operation: dict[str, Any], parameters: dict[str, Any]) -> dict[str, Any]:
     """One GET operation with references to what is described once."""
     if path in _RESPONSES:
         operation["responses"]["200"] = {"$ref": f"{_PART1}#/components/responses/{_RESPONSES[path]}"}
     own = [_reference(name) for name in ("sortby", "ids", "resulttype")] if path.endswith("/items") else []
     return {**operation, "parameters": own + [
-        _reference(body["name"]) if body.get("name") in parameters and body["name"] != "properties" else body
+        _reference(body["name"]) if body.get("name") in parameters and body["name"] != "properties" else (
+            {key: value for key, value in body.items() if (key, value) != ("required", False)})
         for body in operation["parameters"]
         if _known(body)
     ]}
