@@ -10,7 +10,9 @@ import shapely
 from lxml import etree
 from shapely.geometry.base import BaseGeometry
 
-from sdi.harvest.gml.geometry import GeometryError, GeometryReader, Plain, build
+from sdi.harvest.gml.coordinates import GeometryError
+from sdi.harvest.gml.geometry import GeometryReader
+from sdi.harvest.gml.plain import Plain, build
 from sdi.harvest.gml.srs import STROKE_TOLERANCE_M, UnknownSrs, parse_srs
 
 NAMESPACES = ("http://www.opengis.net/gml/3.2", "http://www.opengis.net/gml")
@@ -21,7 +23,8 @@ def read(
     xml: str, namespace: str = NAMESPACES[0], srs: str | None = N, **options: object
 ) -> tuple[BaseGeometry | None, int | None]:
     """A geometry property with `xml` in it; `srs` is inherited from the envelope around."""
-    prop = etree.fromstring(f'<p xmlns:gml="{namespace}" xmlns:xlink="http://www.w3.org/1999/xlink">{xml}</p>')
+    parser = etree.XMLParser(huge_tree=True)
+    prop = etree.fromstring(f'<p xmlns:gml="{namespace}" xmlns:xlink="http://www.w3.org/1999/xlink">{xml}</p>', parser)
     shape, srid = GeometryReader(**options).read_property(prop, srs)  # type: ignore[arg-type]
     if isinstance(shape, Plain):
         built = build([shape])[0]
@@ -282,6 +285,12 @@ def test_circle_by_centre() -> None:
     assert_on_circle(geometry, (200, 100), 2)
 
 
+@pytest.mark.parametrize("radius", ["1e9", "1e300"])
+def test_an_arc_of_any_radius_has_few_vertices(radius: str) -> None:
+    body = f"<gml:pos>0 0</gml:pos><gml:radius>{radius}</gml:radius>"
+    assert len(arc("CircleByCenterPoint", body).coords) <= 10_001
+
+
 def test_a_ring_with_an_arc_closes() -> None:
     segment = "<gml:Arc><gml:posList>0 10 10 0 0 -10</gml:posList></gml:Arc>"
     half = f"<gml:Curve><gml:segments>{segment}</gml:segments></gml:Curve>"
@@ -328,6 +337,8 @@ def test_a_position_written_into_the_property_itself() -> None:
         ),
         ("<gml:Curve><gml:segments><gml:Clothoid/></gml:segments></gml:Curve>", "Clothoid is not a curve segment"),
         ("<gml:Tin/>", "Tin is not a geometry"),
+        ('<gml:Point><gml:coordinates cs="">1,2</gml:coordinates></gml:Point>', "empty separator"),
+        ("<gml:MultiGeometry><gml:geometryMember>" * 900 + "</gml:geometryMember></gml:MultiGeometry>" * 900, "deep"),
         ("<other/>", "is no GML"),
         (LINE + LINE, "2 geometries in one property"),
         ('<gml:MultiPoint><gml:pointMember xlink:href="#p1"/></gml:MultiPoint>', "a link to '#p1'"),

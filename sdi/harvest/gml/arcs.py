@@ -10,6 +10,9 @@ import numpy.typing as npt
 Coordinates = npt.NDArray[np.float64]
 """Shape (n, 2)."""
 
+MOST_CHORDS = 10_000
+"""Of one arc, whatever its radius: no register has larger ones, and a delivery must not fill the memory."""
+
 
 def arc_string(points: Coordinates, tolerance: float) -> Coordinates:
     """Strokes of a gml:ArcString: each arc by its start, a point between, and its end; all of these are kept.
@@ -37,7 +40,8 @@ def circle(points: Coordinates, tolerance: float) -> Coordinates:
 def sweep(centre: Coordinates, radius: float, start: float, turn: float, tolerance: float) -> Coordinates:
     """Vertices on a circle from the angle `start` over `turn` radians (negative: clockwise)."""
     step = 2 * math.acos(1 - tolerance / radius) if radius > tolerance else math.pi / 2
-    angles = start + np.linspace(0.0, turn, max(2, math.ceil(abs(turn) / step) + 1))
+    chords = min(MOST_CHORDS, math.ceil(abs(turn) / step)) if step > 0 else MOST_CHORDS
+    angles = start + np.linspace(0.0, turn, max(1, chords) + 1)
     return np.asarray(centre + radius * np.column_stack((np.cos(angles), np.sin(angles))))
 
 

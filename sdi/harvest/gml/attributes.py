@@ -10,7 +10,7 @@ from typing import Any
 
 from lxml import etree
 
-from sdi.harvest.gml.geometry import XLINK_HREF
+from sdi.harvest.gml.coordinates import XLINK_HREF
 from sdi.harvest.gml.names import below, local
 from sdi.harvest.gml.values import UnknownCode, clean, converter, unit_factor
 from sdi.model.register import Attribute, FeatureType, Register

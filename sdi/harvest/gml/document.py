@@ -12,7 +12,7 @@ from typing import IO, Any
 from lxml import etree
 
 from sdi.errors import SourceError
-from sdi.harvest.gml.geometry import NAMESPACES
+from sdi.harvest.gml.coordinates import NAMESPACES
 
 PIECE = 1 << 17
 """Bytes fed to the parser at once."""

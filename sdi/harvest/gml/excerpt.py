@@ -40,7 +40,10 @@ def excerpt(element: etree._Element, allowed: Allowed, fold: Callable[[str], str
 
     Values that the reader would not take stay out as well: links, other attributes, text beside elements.
     """
-    root = _copy(element, allowed, fold)
+    try:
+        root = _copy(element, allowed, fold)
+    except RecursionError:
+        return ""
     etree.cleanup_namespaces(root)
     text = etree.tostring(root, encoding="utf-8")
     return bytes(text[:LIMIT]).decode("utf-8", "ignore")

@@ -7,9 +7,9 @@ splines, geometries behind an xlink) raises GeometryError; nothing is guessed an
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, pairwise
-from typing import Literal, NamedTuple
+from collections.abc import Callable
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import shapely
@@ -18,26 +18,21 @@ from shapely.geometry.base import BaseGeometry
 
 from sdi.harvest.gml import arcs
 from sdi.harvest.gml.arcs import Coordinates
+from sdi.harvest.gml.coordinates import (
+    ANGLE,
+    METRE,
+    NAMESPACES,
+    RING,
+    XLINK_HREF,
+    GeometryError,
+    dimension_of,
+    gml2_tuples,
+    measure,
+    positions,
+)
 from sdi.harvest.gml.names import local, namespace
-from sdi.harvest.gml.srs import Axis, Srs, UnknownSrs, parse_srs
-
-NAMESPACES = ("http://www.opengis.net/gml/3.2", "http://www.opengis.net/gml")
-"""Of GML 3.2 and of GML 2 and 3.1; geometries in any other namespace are no GML."""
-
-XLINK_HREF = "{http://www.w3.org/1999/xlink}href"
-
-
-class GeometryError(ValueError):
-    """A geometry cannot be read; the message says why."""
-
-
-class Plain(NamedTuple):
-    """A geometry of one coordinate list, kept as numbers in text so that many are built at once."""
-
-    kind: Literal["point", "line", "polygon"]
-    numbers: list[str]
-    srs: Srs
-
+from sdi.harvest.gml.plain import PLAIN, Plain
+from sdi.harvest.gml.srs import Axis, Srs, parse_srs
 
 type Shape = Plain | BaseGeometry
 
@@ -108,8 +103,12 @@ class GeometryReader:
                 return plain, plain.srs.srid
             self._seen.clear()
             geometry = self._geometry(element[0], scope)
-        except UnknownSrs as error:
+        except GeometryError:
+            raise
+        except (ValueError, shapely.GEOSException) as error:
             raise GeometryError(str(error)) from error
+        except RecursionError as error:
+            raise GeometryError("nested too deeply") from error
         srids = {srs.srid for srs in self._seen}
         if len(srids) != 1:
             raise GeometryError(f"{len(srids)} different CRSs in one geometry")
@@ -132,7 +131,7 @@ class GeometryReader:
 
     def _plain(self, element: etree._Element, scope: _Scope) -> Plain | None:
         """The fast way for what most objects are; None sends the geometry the thorough way."""
-        known = _PLAIN.get(element.tag)
+        known = PLAIN.get(element.tag)
         if known is None:
             return None
         kind, path = known
@@ -241,14 +240,14 @@ class GeometryReader:
         centre = self._coordinates(element, scope)
         if len(centre) != 1:
             raise GeometryError(f"{_local(element)} has one centre, not {len(centre)}")
-        radius = _measure(element, "radius", _METRE)
+        radius = measure(element, "radius", METRE)
         if radius <= 0:
             raise GeometryError(f"radius {radius} is not positive")
         if _local(element) == "CircleByCenterPoint":
             strokes = arcs.sweep(centre[0], radius, 0.0, math.tau, srs.tolerance)
             strokes[-1] = strokes[0]
             return strokes
-        start, end = _measure(element, "startAngle", _ANGLE), _measure(element, "endAngle", _ANGLE)
+        start, end = measure(element, "startAngle", ANGLE), measure(element, "endAngle", ANGLE)
         if srs.swapped:
             start, end = math.pi / 2 - start, math.pi / 2 - end
         return arcs.sweep(centre[0], radius, start, end - start, srs.tolerance)
@@ -274,7 +273,7 @@ class GeometryReader:
             if 0 < gap <= self._tolerance(scope):
                 coordinates[-1] = coordinates[0]
         if len(coordinates) < 4 or (coordinates[0] != coordinates[-1]).any():
-            raise GeometryError(_RING)
+            raise GeometryError(RING)
         return coordinates
 
     def _surface(self, element: etree._Element, scope: _Scope) -> BaseGeometry:
@@ -339,15 +338,15 @@ class GeometryReader:
             match _local(part):
                 case "pos":
                     numbers = (part.text or "").split()
-                    parts.append(_array(numbers, len(numbers), inner))
+                    parts.append(positions(numbers, len(numbers), _known(inner).swapped))
                 case "posList":
                     numbers = (part.text or "").split()
-                    parts.append(_array(numbers, _dimension(len(numbers), inner.dimension), inner))
+                    parts.append(positions(numbers, dimension_of(len(numbers), inner.dimension), _known(inner).swapped))
                 case "coordinates":
-                    parts += [_array(numbers, len(numbers), inner) for numbers in _gml2_tuples(part)]
+                    parts += [positions(numbers, len(numbers), _known(inner).swapped) for numbers in gml2_tuples(part)]
                 case "coord":
                     numbers = [(axis.text or "").strip() for axis in part if _local(axis) in ("X", "Y", "Z")]
-                    parts.append(_array(numbers, len(numbers), inner))
+                    parts.append(positions(numbers, len(numbers), _known(inner).swapped))
                 case "pointProperty" | "pointRep":
                     point = self._only(part)
                     parts.append(self._coordinates(point, self._enter(point, inner)))
@@ -356,68 +355,6 @@ class GeometryReader:
                     continue
             self._seen.add(_known(inner))
         return np.concatenate(parts) if parts else np.empty((0, 2))
-
-
-def build(plains: Sequence[Plain]) -> list[BaseGeometry | GeometryError]:
-    """Geometries of Plains, in their order; one that cannot be built is a GeometryError in its place."""
-    built: list[BaseGeometry | GeometryError] = [GeometryError("not built")] * len(plains)
-    for kind in ("point", "line", "polygon"):
-        places = [place for place, plain in enumerate(plains) if plain.kind == kind]
-        if not places:
-            continue
-        chosen = [plains[place] for place in places]
-        try:
-            geometries: Iterable[BaseGeometry | GeometryError] = _build_alike(kind, chosen)
-        except (ValueError, shapely.GEOSException):
-            geometries = map(_build_one, chosen)
-        for place, geometry in zip(places, geometries, strict=True):
-            built[place] = geometry
-    return built
-
-
-def _build_one(plain: Plain) -> BaseGeometry | GeometryError:
-    try:
-        geometry: BaseGeometry = _build_alike(plain.kind, [plain])[0]
-        return geometry
-    except (ValueError, shapely.GEOSException) as error:
-        return GeometryError(str(error))
-
-
-def _build_alike(kind: str, plains: Sequence[Plain]) -> Sequence[BaseGeometry]:
-    """Many geometries of one kind in few calls. Raises GeometryError or GEOSException if any is wrong."""
-    sizes = np.fromiter((len(plain.numbers) // 2 for plain in plains), dtype=np.intp, count=len(plains))
-    coordinates = _floats(chain.from_iterable(plain.numbers for plain in plains)).reshape(-1, 2)
-    swapped = np.repeat([plain.srs.swapped for plain in plains], sizes)
-    coordinates[swapped] = coordinates[swapped, ::-1]
-    if kind == "point":
-        return shapely.points(coordinates)  # type: ignore[no-any-return]
-    indices = np.repeat(np.arange(len(plains)), sizes)
-    if kind == "line":
-        if (sizes < 2).any():
-            raise GeometryError("a line has at least two positions")
-        return shapely.linestrings(coordinates, indices=indices)  # type: ignore[no-any-return]
-    ends = np.cumsum(sizes)
-    if (sizes < 4).any() or (coordinates[ends - sizes] != coordinates[ends - 1]).any():
-        raise GeometryError(_RING)
-    return shapely.polygons(shapely.linearrings(coordinates, indices=indices))  # type: ignore[no-any-return]
-
-
-_RING = "a ring has at least four positions, the last like the first"
-_METRE = {"m": 1.0, "metre": 1.0, "9001": 1.0, "km": 1000.0}
-_ANGLE = {"deg": math.pi / 180, "degree": math.pi / 180, "9102": math.pi / 180, "9122": math.pi / 180,
-          "rad": 1.0, "9101": 1.0, "gon": math.pi / 200, "grad": math.pi / 200, "9105": math.pi / 200}
-_Path = tuple[Literal["point", "line", "polygon"], tuple[str, ...]]
-_PLAIN_PATHS: dict[str, _Path] = {
-    "Point": ("point", ("pos",)),
-    "LineString": ("line", ("posList",)),
-    "Curve": ("line", ("segments", "LineStringSegment", "posList")),
-    "Polygon": ("polygon", ("exterior", "LinearRing", "posList")),
-}
-_PLAIN: dict[str, _Path] = {
-    f"{{{uri}}}{name}": (kind, tuple(f"{{{uri}}}{step}" for step in path))
-    for uri in NAMESPACES
-    for name, (kind, path) in _PLAIN_PATHS.items()
-}
 
 
 def _local(element: etree._Element) -> str:
@@ -432,47 +369,3 @@ def _known(scope: _Scope) -> Srs:
     return scope.srs
 
 
-def _dimension(count: int, declared: int | None) -> int:
-    if declared is not None and count % declared == 0:
-        return declared
-    fitting = [dimension for dimension in (2, 3) if count % dimension == 0]
-    if not fitting:
-        raise GeometryError(f"{count} numbers are neither pairs nor triples")
-    return fitting[0]
-
-
-def _array(numbers: list[str], dimension: int, scope: _Scope) -> Coordinates:
-    if dimension not in (2, 3):
-        raise GeometryError(f"a position has two or three numbers, not {dimension}")
-    coordinates = _floats(numbers).reshape(-1, dimension)[:, :2]
-    return coordinates[:, ::-1] if _known(scope).swapped else coordinates
-
-
-def _floats(numbers: Iterable[str]) -> Coordinates:
-    try:
-        values = np.array([*map(float, numbers)])
-    except ValueError as error:
-        raise GeometryError(f"not a number: {str(error).partition(': ')[2][:60]}") from error
-    if not np.isfinite(values).all():
-        raise GeometryError("a coordinate is not finite")
-    return values
-
-
-def _gml2_tuples(element: etree._Element) -> Iterator[list[str]]:
-    """gml:coordinates: tuples with declared separators (GML 2.1 §4.3.1)."""
-    decimal, between, tuples = element.get("decimal", "."), element.get("cs", ","), element.get("ts", " ")
-    text = (element.text or "").strip()
-    for part in text.split() if tuples.isspace() else text.split(tuples):
-        numbers = part.split() if between.isspace() else part.split(between)
-        yield [number.strip().replace(decimal, ".") for number in numbers]
-
-
-def _measure(element: etree._Element, name: str, units: dict[str, float]) -> float:
-    """A radius or an angle below an arc, in metres or radians."""
-    found = next((part for part in element if _local(part) == name), None)
-    if found is None:
-        raise GeometryError(f"{_local(element)} without {name}")
-    unit = found.get("uom", next(iter(units))).replace("#", ":").replace("/", ":").rpartition(":")[2]
-    if unit not in units:
-        raise GeometryError(f"{name} in the unit {unit[:40]!r} is not read; known are {', '.join(units)}")
-    return float(_floats([(found.text or "").strip()])[0]) * units[unit]

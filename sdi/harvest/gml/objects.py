@@ -11,11 +11,12 @@ from shapely.geometry.base import BaseGeometry
 
 from sdi.errors import ConfigurationError
 from sdi.harvest.contract import Feature, Issue
-from sdi.harvest.gml import geometry as gml
 from sdi.harvest.gml.attributes import AttributeReader, Found, Problem, attribute_readers
+from sdi.harvest.gml.coordinates import NAMESPACES, GeometryError
 from sdi.harvest.gml.excerpt import Allowed, excerpt
-from sdi.harvest.gml.geometry import GeometryError, GeometryReader, Plain
+from sdi.harvest.gml.geometry import GeometryReader
 from sdi.harvest.gml.names import below, local, namespace
+from sdi.harvest.gml.plain import Plain
 from sdi.harvest.gml.values import clean, timestamp
 from sdi.model.register import Attribute, FeatureType, Register
 
@@ -182,14 +183,14 @@ class ObjectReader:
     def _learn(self, child: etree._Element) -> str:
         """The name under which properties with this tag are kept; "" for those that are known and left out."""
         name = self.naming.fold(local(child.tag))
-        if namespace(child.tag) in gml.NAMESPACES:
+        if namespace(child.tag) in NAMESPACES:
             name = _BOUNDS if local(child.tag) == "boundedBy" else ""
         elif name in self._ignored:
             name = ""
         elif name not in self._kept and self._search_geometry:
             if not len(child):
                 return name  # an empty geometry looks the same: the next object may tell
-            if namespace(child[0].tag) in gml.NAMESPACES:
+            if namespace(child[0].tag) in NAMESPACES:
                 self._places = {"geom": (*self._places["geom"], name)}
                 self._kept.add(name)
         self._names[child.tag] = name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from lxml import etree
@@ -10,17 +10,15 @@ from lxml import etree
 from sdi.harvest.contract import Issue, LeftOut, Read
 from sdi.harvest.gml.document import Document
 from sdi.harvest.gml.excerpt import Allowed, excerpt
-from sdi.harvest.gml.geometry import GeometryReader, build
+from sdi.harvest.gml.geometry import GeometryReader
 from sdi.harvest.gml.names import local, namespace
 from sdi.harvest.gml.objects import COUNTY_WFS, GUGIK, Draft, ObjectReader, Tally
+from sdi.harvest.gml.plain import build
 from sdi.harvest.gml.values import clean
 from sdi.model.register import FeatureType, Register
 
 BASE_MODEL = "urn:gugik:specyfikacje:gmlas:modelPodstawowy:1.0"
 """The schema under all registers of the 2015 generation; no register has it to itself."""
-
-Choose = Callable[[etree._Element], ObjectReader | LeftOut | None]
-"""What to do with an object; None where its class is unknown."""
 
 
 class Chooser(Protocol):
@@ -87,7 +85,7 @@ class RegisterChooser:
         self._registers, self._geometries = list(registers.values()), geometries
         self._owned = {feature_type.name for feature_type in owned}
         self._readers: dict[str, ObjectReader | LeftOut] = {}
-        self._divided: dict[str, tuple[Register, dict[str, ObjectReader | LeftOut]]] = {}
+        self._divided: dict[tuple[str, str], ObjectReader | LeftOut] = {}
         self._known = {name for register in self._registers for name in register.namespaces} | {BASE_MODEL}
         self._strange: dict[str, int] = {}
 
@@ -132,10 +130,10 @@ class RegisterChooser:
         feature_type = register.feature_type_of(name, lambda prop: _text_of(element, prop))
         if feature_type is None:
             return None
-        _, readers = self._divided.setdefault(element.tag, (register, {}))
-        if feature_type.name not in readers:
-            readers[feature_type.name] = self._reader(register, name, feature_type)
-        return readers[feature_type.name]
+        key = element.tag, feature_type.name
+        if key not in self._divided:
+            self._divided[key] = self._reader(register, name, feature_type)
+        return self._divided[key]
 
     def _reader(self, register: Register, class_name: str, feature_type: FeatureType) -> ObjectReader | LeftOut:
         if feature_type.name not in self._owned:
