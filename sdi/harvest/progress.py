@@ -33,8 +33,8 @@ class Progress(AbstractContextManager["Progress"]):
     def fetched(self, units: int, size: int) -> None:
         """So many units and bytes have been fetched in all."""
 
-    def expect(self, size: int) -> None:
-        """So many bytes are to be read in all."""
+    def expect(self, size: int, objects: int | None) -> None:
+        """So many bytes are to be read in all, and about so many objects where an earlier run tells."""
 
     def read(self, objects: int) -> None:
         """So many more objects have been read."""
@@ -58,6 +58,7 @@ class Bars(Progress):
         )
         self._task = self._bars.add_task("", total=None, count="")
         self._objects = 0
+        self._by_objects = False
         self._since = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -78,18 +79,20 @@ class Bars(Progress):
         """Show what has come in."""
         self._bars.update(self._task, count=f"{units} units, {decimal(size)}")
 
-    def expect(self, size: int) -> None:
-        """The bar's full length, in bytes."""
-        self._bars.update(self._task, total=size)
+    def expect(self, size: int, objects: int | None) -> None:
+        """The bar's full length: in objects where their number is known, else in bytes."""
+        self._by_objects = bool(objects)
+        self._bars.update(self._task, total=objects or size)
 
     def read(self, objects: int) -> None:
         """Show how many and how fast."""
         self._objects += objects
-        self._bars.update(self._task, count=_rate(self._objects, self._since))
+        self._bars.update(self._task, count=_rate(self._objects, self._since),
+                          advance=objects if self._by_objects else 0)
 
     def done(self, size: int) -> None:
         """Move the bar."""
-        self._bars.update(self._task, advance=size)
+        self._bars.update(self._task, advance=0 if self._by_objects else size)
 
 
 class Lines(Progress):
@@ -98,13 +101,13 @@ class Lines(Progress):
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._source = ""
-        self._objects = self._done = self._total = 0
+        self._objects = self._bytes = self._all_bytes = self._all_objects = 0
         self._since = self._last = time.monotonic()
 
     def step(self, source: str, text: str) -> None:
         """Always worth a line."""
         self._source = source
-        self._objects = self._done = self._total = 0
+        self._objects = self._bytes = self._all_bytes = self._all_objects = 0
         self._since = self._last = time.monotonic()
         self._say(text)
 
@@ -112,25 +115,26 @@ class Lines(Progress):
         """Now and then."""
         self._now_and_then(f"{units} units, {decimal(size)}")
 
-    def expect(self, size: int) -> None:
+    def expect(self, size: int, objects: int | None) -> None:
         """Remembered for the share and the time left."""
-        self._total = size
+        self._all_bytes, self._all_objects = size, objects or 0
 
     def read(self, objects: int) -> None:
         """Now and then."""
         self._objects += objects
-        share = f", {self._done / self._total:.0%} of {decimal(self._total)}" if self._total else ""
-        self._now_and_then(f"{_rate(self._objects, self._since)}{share}{self._left()}")
+        self._now_and_then(f"{_rate(self._objects, self._since)}{self._left()}")
 
     def done(self, size: int) -> None:
         """Remembered for the share and the time left."""
-        self._done += size
+        self._bytes += size
 
     def _left(self) -> str:
-        if not self._done:
+        """The share that is done and the time left, by objects where their number is known, else by bytes."""
+        done, total = (self._objects, self._all_objects) if self._all_objects else (self._bytes, self._all_bytes)
+        if not 0 < done < total:
             return ""
-        seconds = (time.monotonic() - self._since) * (self._total - self._done) / self._done
-        return f", about {seconds:.0f} s left"
+        seconds = (time.monotonic() - self._since) * (total - done) / done
+        return f", {done / total:.0%}, about {seconds:.0f} s left"
 
     def _now_and_then(self, text: str) -> None:
         if time.monotonic() - self._last >= PAUSE_S:

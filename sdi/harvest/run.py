@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from sdi.db.database import Database
 from sdi.db.feature_tables import current_table
-from sdi.errors import SourceError
+from sdi.errors import DatabaseError, SourceError
 from sdi.harvest import registry
 from sdi.harvest.archive import Archive
 from sdi.harvest.contract import Delivery, Harvester, Job, Unit
@@ -71,13 +71,16 @@ def harvest(source: Source, region: Region, database: Database, settings: Settin
     since = time.monotonic()
     kind = registry.harvester(source.kind)
     parameters = _parameters(kind, source)
-    with database.connect("harvest", autocommit=True) as connection:
-        lock_source(connection, source.id)
-        try:
-            outcome = _Attempt(connection, source, region, settings, progress, kind, parameters).run(since)
-        except _Moved:
-            outcome = _Attempt(connection, source, region, settings, progress, kind, parameters, True).run(since)
-    _analyze(database, region, outcome)
+    try:
+        with database.connect("harvest", autocommit=True) as connection:
+            lock_source(connection, source.id)
+            try:
+                outcome = _Attempt(connection, source, region, settings, progress, kind, parameters).run(since)
+            except _Moved:
+                outcome = _Attempt(connection, source, region, settings, progress, kind, parameters, True).run(since)
+        _analyze(database, region, outcome)
+    except psycopg.OperationalError as error:
+        raise DatabaseError(f"the database gave up ({error}); mend it and harvest again to go on from there") from error
     return outcome
 
 
@@ -190,7 +193,8 @@ class _Attempt:
     def _changed(self, deliveries: list[Delivery]) -> tuple[State, str | None, dict[str, Any]]:
         """Read what is not in the stage yet, then settle."""
         self.progress.step(self.source.id, "reading")
-        self.progress.expect(sum(delivery.bytes for delivery in deliveries))
+        last = self.books.last_good()
+        self.progress.expect(sum(delivery.bytes for delivery in deliveries), last[2].get("read") if last else None)
         stager = Stager(self.connection, self.books.run, self.region, self.source, self.feature_types)
         known = self.books.units()
         for ordinal, delivery in enumerate(deliveries):

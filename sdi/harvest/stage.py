@@ -121,6 +121,8 @@ class _UnitStage:
         self.tally.quarantined += len(batch.features) - len(rows)
         self.issues += made.issues
         copy_rows(self.stager.connection, self.stager.run, batch.feature_type, rows)
+        if len(self.issues) >= WAITING:
+            self._flush_issues()
 
     def _flush_issues(self) -> None:
         write_issues(self.stager.connection, self.stager.run, self.stager.source, self.issues)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sdi.errors import SourceError
+from sdi.errors import DatabaseError, SourceError
 from sdi.harvest.ledger import lock_source
 
 from .conftest import REGISTER, Node, field_at, text
@@ -375,3 +375,34 @@ def test_archive_keeps_the_bytes(node: Node) -> None:
     assert kept.read_bytes() == (node.folder / "001.jsonl").read_bytes()
     assert kept.stat().st_mode & 0o777 == 0o600
     assert list((node.settings.var / "archive" / "incoming").iterdir()) == []
+
+
+def test_a_lost_database_is_said_and_the_run_is_gone_on_with(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server ends the session while the second file is read, as at its shutdown."""
+    read = node.kind.read
+
+    def cut_off(self: Any, delivery: Any) -> Any:
+        yield from read(self, delivery)
+        if delivery.unit.id == "002.jsonl":
+            node.rows("select pg_terminate_backend(pid) from pg_stat_activity"
+                      " where application_name like 'sdi-harvest%%' and datname = current_database()")
+
+    node.deliver(fields(20), fields(20, attributes={"nazwa": "last"}))
+    with monkeypatch.context() as patched:
+        patched.setattr(node.kind, "read", cut_off)
+        with pytest.raises(DatabaseError, match="harvest again to go on"):
+            node.harvest()
+    node.kind.was_read.clear()
+    outcome = node.harvest()
+    assert outcome.state == "refused", "each object was delivered twice, with other content"
+    assert node.kind.was_read == ["002.jsonl"]
+    assert len(node.rows("select * from sdi.run")) == 1
+
+
+def test_a_mistake_of_a_harvester_fails_the_run_and_is_not_hidden(node: Node) -> None:
+    node.deliver([{"id": "a", "wkt": field_at(0, 0), "attributes": {"wlasciciel": "Jan Kowalski"}}])
+    with pytest.raises(TypeError, match="wlasciciel"):
+        node.harvest()
+    (run,) = node.rows("select * from sdi.run")
+    assert run["state"] == "failed" and "Kowalski" not in run["message"]
+    assert node.current() == {}
