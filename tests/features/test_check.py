@@ -1,5 +1,6 @@
 """`sdi check` as a user runs it."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,7 @@ def home(tmp_path: Path) -> Path:
 def check(home: Path, *options: str) -> tuple[int, list[str]]:
     done = subprocess.run(
         [sys.executable, "-m", "sdi", *options], cwd=home, capture_output=True, text=True, check=False,
-        env={"PATH": "/usr/bin:/bin"},
+        env={name: value for name, value in os.environ.items() if not name.startswith("SDI_")},
     )
     return done.returncode, (done.stdout + done.stderr).splitlines()
 
