@@ -7,12 +7,14 @@ with the document. libxml2 does the encodings, comments and CDATA; nothing is fe
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import IO, Any
+from functools import lru_cache
+from typing import IO, Any, Literal
 
 from lxml import etree
 
 from sdi.errors import SourceError
 from sdi.harvest.gml.coordinates import NAMESPACES
+from sdi.harvest.gml.names import local, namespace
 
 PIECE = 1 << 17
 """Bytes fed to the parser at once."""
@@ -120,24 +122,39 @@ class Document:
         """Cut the complete features out of the tree; the last child may still grow unless `final`."""
         features: list[etree._Element] = []
         children = list(root)
+        growing = None if final or not children else children[-1]
         for child in children:
-            complete = final or child is not children[-1]
-            name = etree.QName(child)
-            if name.namespace not in _WRAPPERS:
-                if complete:
-                    features.append(child)
-            elif name.localname in ("featureMember", "member"):
-                if complete:
-                    features += child
-            elif name.localname in ("featureMembers", "members"):
-                grown = list(child) if complete else list(child)[:-1]
+            role = _role(child.tag)
+            if role == "members":
+                grown = list(child) if child is not growing else list(child)[:-1]
                 features += grown
                 _cut(child, grown)
-            elif complete and name.localname == "boundedBy":
+            elif child is growing:
+                continue
+            elif role == "member":
+                features += child
+            elif role == "object":
+                features.append(child)
+            elif role == "bounds":
                 envelope = next(child.iter(*_BOUNDS), None)
                 self.srs_name = envelope.get("srsName") if envelope is not None else None
         _cut(root, children if final else children[:-1])
         return features
+
+
+@lru_cache(maxsize=256)
+def _role(tag: str) -> Literal["member", "members", "bounds", "object", "other"]:
+    """What a child of a collection is; one in a namespace of its own is an object without a wrapper."""
+    if namespace(tag) not in _WRAPPERS:
+        return "object"
+    match local(tag):
+        case "featureMember" | "member":
+            return "member"
+        case "featureMembers" | "members":
+            return "members"
+        case "boundedBy":
+            return "bounds"
+    return "other"
 
 
 def _started(parser: etree.XMLPullParser) -> etree._Element | None:
