@@ -102,7 +102,7 @@ def layer_metadata(publication: Publication, tenant: Tenant, layer: Layer, langu
         "ows_keywordlist": keywords(publication, [feature_type.register_id], language),
         "ows_metadataurl_href": Addresses(publication.public_url, tenant.id).record(record),
         "ows_metadataurl_type": "TC211",
-        "ows_metadataurl_format": "application/xml",
+        "ows_metadataurl_format": "text/xml",
         # BEWARE: EXTENT of a LAYER hides what lies beyond it; ows_extent is for the capabilities only.
         "ows_extent": extent(tenant),
         "ows_include_items": ",".join(layer.columns),

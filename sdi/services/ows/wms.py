@@ -11,6 +11,7 @@ from sdi.services.contract import Publication
 from sdi.services.ows.layers import Layer, layers_of
 from sdi.services.ows.mapfile import (
     CODES,
+    SRS,
     block,
     connection,
     extent,
@@ -63,7 +64,7 @@ def compile_wms(publication: Publication, tenant: Tenant) -> dict[str, str]:
 def _map(publication: Publication, tenant: Tenant, language: Language) -> str:
     web = service_metadata(publication, tenant, "wms", language) | {
         "wms_bbox_extended": "true",
-        "wms_srs": "EPSG:2180 EPSG:2176 EPSG:2177 EPSG:2178 EPSG:2179 EPSG:4258 EPSG:4326 EPSG:3857 EPSG:3035 CRS:84",
+        "wms_srs": f"{SRS} CRS:84",
         "wms_getmap_formatlist": "png,png8,jpeg",
         "wms_getlegendgraphic_formatlist": "png,png8,jpeg",
         "wms_getfeatureinfo_formatlist": ",".join(INFO_FORMATS),

@@ -270,10 +270,11 @@ def test_gdal_reads(node: Node) -> None:
     assert 'ID["EPSG",2180]' in run.stdout and "wpis: String" in run.stdout and "porzadek: Integer64" in run.stdout
 
 
-def test_capabilities_are_valid(node: Node, shared: Path) -> None:
+@pytest.mark.parametrize(("version", "path"), [("2.0.0", "wfs/2.0/wfs.xsd"), ("1.1.0", "wfs/1.1.0/wfs.xsd")])
+def test_capabilities_are_valid(node: Node, shared: Path, version: str, path: str) -> None:
     parser = etree.XMLParser(no_network=True)
-    schema = etree.XMLSchema(etree.parse(shared / "schemas/schemas.opengis.net/wfs/2.0/wfs.xsd", parser))
-    answer = get(node, REQUEST="GetCapabilities")
+    schema = etree.XMLSchema(etree.parse(shared / "schemas/schemas.opengis.net" / path, parser))
+    answer = get(node, VERSION=version, REQUEST="GetCapabilities")
     schema.assertValid(etree.fromstring(answer.content))
-    english = get(node, REQUEST="GetCapabilities", LANGUAGE="eng").text
+    english = get(node, VERSION=version, REQUEST="GetCapabilities", LANGUAGE="eng").text
     assert "download service (WFS)" in english
