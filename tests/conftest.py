@@ -15,7 +15,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from sdi.db.cluster import Cluster, node_database
+from sdi.db.cluster import OUTSIDE, Cluster, node_database
 from sdi.db.database import Database
 from sdi.db.migrate import migrate
 from sdi.model import yaml
@@ -36,6 +36,15 @@ def registers() -> dict[str, Register]:
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Settings of a node of its own: its `var` is a temporary folder."""
     return replace(Settings.from_environment(home=HOME), var=tmp_path_factory.mktemp("var"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Remove the clusters that lie outside of the temporary folders because root's tests made them."""
+    yield
+    for belongs_to in OUTSIDE.glob("*/belongs-to"):
+        if Path(belongs_to.read_text(encoding="utf-8").strip()).is_relative_to(tmp_path_factory.getbasetemp()):
+            shutil.rmtree(belongs_to.parent, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
