@@ -32,6 +32,9 @@ TIMEOUT_S = 60.0
 CACHE = {"GetMap": "public, max-age=60", "GetLegendGraphic": "public, max-age=3600"}
 """Cache-Control by operation; all else is asked for anew."""
 
+CAPABILITIES_KEPT = 16
+"""Documents kept of one tenant and protocol: a few versions in two languages."""
+
 # GetFeatureInfo asks at a point, which MapServer calls a degenerate rectangle each time.
 fastcgi.log.addFilter(lambda record: "Warning: degenerate rect" not in record.getMessage())
 
@@ -92,6 +95,8 @@ class _Ows:
         raise NotImplementedError
 
     async def _run(self, normal: Normal, request: Request, published: Published, language: Language) -> Response:
+        if normal.request == "GetCapabilities":
+            return await self._capabilities(normal, published, language)
         answer = await self.ask(normal, published, language)
         headers = {"Cache-Control": CACHE.get(normal.request, "no-cache")}
         if disposition := answer.header("Content-Disposition"):
@@ -101,6 +106,19 @@ class _Ows:
             await answer.body.aclose()
             return Response(None, answer.status, headers, media_type)
         return StreamingResponse(self.body(normal, answer), answer.status, headers, media_type)
+
+    async def _capabilities(self, normal: Normal, published: Published, language: Language) -> Response:
+        """Capabilities, kept for as long as the publication they describe: MapServer takes a second for 40 layers."""
+        kept: dict[object, tuple[bytes, str | None]] = published.state.setdefault(self.protocol, {})
+        key = (language, *sorted(normal.parameters.items()))
+        if key not in kept:
+            answer = await self.ask(normal, published, language)
+            body = b"".join([piece async for piece in answer.body])
+            if answer.status != 200 or b"ExceptionReport" in body[:1000] or len(kept) >= CAPABILITIES_KEPT:
+                return Response(body, answer.status, {"Cache-Control": "no-cache"}, answer.header("Content-Type"))
+            kept[key] = body, answer.header("Content-Type")
+        body, media_type = kept[key]
+        return Response(body, headers={"Cache-Control": "no-cache"}, media_type=media_type)
 
     async def ask(self, normal: Normal, published: Published, language: Language) -> Answer:
         """Let a worker answer. Raises NoAnswer, also where MapServer shows its own page instead of an answer."""
