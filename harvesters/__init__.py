@@ -1,5 +1,8 @@
 """Kinds of county source, one small module each: the module's name is the `kind` in a source's YAML.
 
+- `gml`: exchange files by the GUGiK schemas of 2021 and 2015: a file, a folder, a pattern or http(s) addresses;
+- `wfs`: a county's WFS, page by page until done.
+
 A module has a class `Harvester` that keeps the contract of `sdi.harvest.contract.Harvester`:
 
 - `Parameters`: a pydantic model of the `parameters` block in the source's YAML;

@@ -3,8 +3,10 @@
 import ast
 import fnmatch
 import importlib
+import importlib.metadata
 import inspect
 import pkgutil
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,3 +112,18 @@ def test_every_kind_of_source_is_documented_and_keeps_the_contract(kind: str) ->
     assert harvester.Parameters.model_config.get("extra") == "forbid"
     assert isinstance(harvester.version, str)
     assert all(callable(getattr(harvester, step)) for step in ("gather", "fetch", "read"))
+
+
+@pytest.mark.parametrize(
+    ("packages", "files"),
+    [(("sdi", "harvesters"), ("requirements.txt",)), (("tests",), ("requirements.txt", "requirements-dev.txt"))],
+)
+def test_every_library_that_is_imported_is_pinned(packages: tuple[str, ...], files: tuple[str, ...]) -> None:
+    pins = "\n".join((HOME / file).read_text(encoding="utf-8") for file in files)
+    pinned = {line.partition("==")[0].lower().replace("_", "-") for line in pins.splitlines() if "==" in line}
+    installed = importlib.metadata.packages_distributions()
+    top_levels = {name.partition(".")[0] for package in packages for path in modules(package) for name in imports(path)}
+    foreign = top_levels - set(sys.stdlib_module_names) - {"sdi", "harvesters", "tests"}
+    missing = {name for name in foreign
+               if not pinned & {found.lower().replace("_", "-") for found in installed.get(name, [])}}
+    assert missing == set()
