@@ -69,6 +69,10 @@ class Unit(Declared):
 
     teryt: Teryt
     name: str
+    name_en: str | None = None
+    """In English, where that differs: of a county the town that it is called after."""
+    commune_type: Annotated[str, BeforeValidator(_written), Field(pattern=r"^[1-9]$")] | None = None
+    """The seventh digit of a commune's TERYT code: 1 urban, 2 rural, 3 urban-rural; None where nobody said."""
     geometry: Geometry | None = None
     """Its polygon in EPSG:2180, x = easting; None where the region has not given one."""
 

@@ -22,7 +22,8 @@ POLAND = 140_000.0, 120_000.0, 890_000.0, 920_000.0
 def read_units(path: Path) -> tuple[dict[str, Unit], list[Finding]]:
     """Units by TERYT code, polygons in EPSG:2180, and what is wrong; a feature with a mistake is left out.
 
-    Each feature has the properties `teryt` and `name`; its geometry may be null.
+    Each feature has the properties `teryt` and `name`, and may have `name_en` and `commune_type`; its geometry may be
+    null.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -62,7 +63,11 @@ def _unit(feature: Any) -> Unit:
         if properties.get(name) is None:
             raise ValueError(f"the property `{name}` is missing")
     return Unit(
-        teryt=str(properties["teryt"]), name=properties["name"], geometry=_polygon(feature.get("geometry"))
+        teryt=str(properties["teryt"]),
+        name=properties["name"],
+        name_en=properties.get("name_en"),
+        commune_type=properties.get("commune_type"),
+        geometry=_polygon(feature.get("geometry")),
     )
 
 
