@@ -108,7 +108,9 @@ def _href(element: etree._Element) -> str | None:
 
 
 def _klasouzytek(element: etree._Element) -> str | None:
-    """EGB_Klasouzytek as it is written in the register: RIVa, Br-RIVa, Ls, B."""
+    """EGB_Klasouzytek as it is written in the register: RIVa, Br-RIVa, Ls, B; as it stands where it is text already."""
+    if not len(element):
+        return element.text
     parts = {local(part.tag): part.text for part in element}
     use, contour, quality = clean(parts.get("OFU")), clean(parts.get("OZU")), clean(parts.get("OZK"))
     soil = f"{contour or ''}{quality or ''}"

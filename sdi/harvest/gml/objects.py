@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import shapely
 from lxml import etree
 from shapely.geometry.base import BaseGeometry
 
@@ -78,6 +79,8 @@ class Draft:
     feature: Feature
     problems: list[Problem]
     plains: list[tuple[str, Plain]]
+    shapes: dict[str, list[BaseGeometry]]
+    """Geometries by column; a property that repeats gives several."""
     failed: Problem | None = None
     """Why the object is set aside."""
 
@@ -107,7 +110,9 @@ class ObjectReader:
         self._search_geometry = not naming.registered and geometry_name is None
         self._kept = self._names_kept()
         self._ignored = {naming.fold(name) for name in (*register.not_read_attributes, *used)} - self._kept
-        self._single = self._kept - {path[0] for r in self._attributes if r.many for path in r.paths}
+        self._single = self._kept - {path[0] for r in self._attributes if r.many for path in r.paths} - {
+            name for names in self._places.values() for name in names
+        }
         self._names: dict[str, str] = {}
 
     def read(self, element: etree._Element, position: str, srs_name: str | None, tally: Tally) -> Draft:
@@ -115,7 +120,7 @@ class ObjectReader:
         found = self._properties(element, tally)
         problems: list[Problem] = []
         feature = Feature(self.feature_type.name, None, dict(self._implied), None, 0, position=position)
-        draft = Draft(element, feature, problems, [])
+        draft = Draft(element, feature, problems, [], {})
         for reader in self._attributes:
             value = reader.read(found, problems)
             if value is not None:
@@ -137,12 +142,17 @@ class ObjectReader:
             if isinstance(shape, GeometryError):
                 draft.failed = draft.failed or Problem("unreadable-geometry", str(shape), column)
             else:
-                _place(feature, column, shape)
+                draft.shapes.setdefault(column, []).append(shape)
         if draft.failed is not None:
             yield self._issue(draft, "quarantined", draft.failed)
             return
         for problem in draft.problems:
             yield self._issue(draft, "warning", problem)
+        for column, shapes in draft.shapes.items():
+            if column == "geom":
+                feature.geometry = _united(shapes)
+            else:
+                feature.geometries[column] = _united(shapes)
         yield feature
 
     def _geometry_places(self, geometry_name: str | None) -> dict[str, tuple[str, ...]]:
@@ -221,17 +231,19 @@ class ObjectReader:
                 draft.problems.append(Problem("bad-value", f"{top}: {text[:60]!r} is {error}", top))
 
     def _locate(self, draft: Draft, found: Found, srs_name: str | None) -> None:
+        """All geometries of the object: of several names for `geom` those of the first that has any, else of all."""
         for column, names in self._places.items():
             try:
                 for name in names:
-                    if name in found and self._keep(draft, column, found[name], srs_name):
+                    if name in found and self._keep(draft, column, found[name], srs_name) and column == "geom":
                         break
             except GeometryError as error:
                 draft.failed = Problem("unreadable-geometry", str(error), column)
                 return
 
     def _keep(self, draft: Draft, column: str, elements: list[etree._Element], srs_name: str | None) -> bool:
-        """Take the first geometry of some properties; False where all are empty."""
+        """Take the geometries of some properties; False where all are empty."""
+        kept = False
         for element in elements:
             shape, srid = self._geometries.read_property(element, srs_name)
             if shape is None or srid is None:
@@ -242,9 +254,9 @@ class ObjectReader:
             if isinstance(shape, Plain):
                 draft.plains.append((column, shape))
             else:
-                _place(draft.feature, column, shape)
-            return True
-        return False
+                draft.shapes.setdefault(column, []).append(shape)
+            kept = True
+        return kept
 
     def _issue(self, draft: Draft, severity: Any, problem: Problem) -> Issue:
         return Issue(
@@ -307,8 +319,13 @@ def _envelope_srs(found: Found) -> str | None:
     return None
 
 
-def _place(feature: Feature, column: str, shape: BaseGeometry) -> None:
-    if column == "geom":
-        feature.geometry = shape
-    else:
-        feature.geometries[column] = shape
+_MULTI = {"Point": shapely.MultiPoint, "LineString": shapely.MultiLineString, "Polygon": shapely.MultiPolygon}
+
+
+def _united(shapes: list[BaseGeometry]) -> BaseGeometry:
+    """Several geometries as one: a multi geometry where their parts are of one type, else a collection."""
+    if len(shapes) == 1:
+        return shapes[0]
+    parts = list(shapely.get_parts(shapes))
+    kinds = {part.geom_type for part in parts}
+    return _MULTI.get(kinds.pop() if len(kinds) == 1 else "", shapely.GeometryCollection)(parts)

@@ -46,8 +46,8 @@ REGISTER = Register.model_validate(
                 "abstract": text("t"),
                 "gml": {"EGB_Rzecz": {}, "EGB_RzeczMieszkalna": {"rodzaj": "mieszkalny"}, "EGB_Stary": {}},
                 "geometry": "any",
-                "geometries": {"polilinia": "line"},
-                "geometry_gml": {"polilinia": ["poliliniaKierunkowa"]},
+                "geometries": {"polilinia": "line", "poczatek": "point"},
+                "geometry_gml": {"polilinia": ["poliliniaKierunkowa"], "poczatek": ["poczatek", "poczatekKolejny"]},
                 "attributes": {
                     "nazwa": attribute(gml=["nazwa", "nazwaWlasna"]),
                     "numer": attribute(gml=["idRzeczy"], pattern=r"([^.]+)$"),
@@ -288,6 +288,22 @@ def test_more_values_than_the_attribute_takes_are_reported() -> None:
     feature, issues = one("<e:nazwa>a</e:nazwa><e:nazwa>b</e:nazwa>")
     assert feature.attributes["nazwa"] == "a"
     assert [issue.code for issue in issues] == ["repeated-attribute"]
+
+
+def point(name: str, x: int) -> str:
+    return f'<e:{name}><gml:Point srsName="urn:ogc:def:crs:EPSG::2177"><gml:pos>1 {x}</gml:pos></gml:Point></e:{name}>'
+
+
+def test_a_second_geometry_that_repeats_is_a_multipoint_over_all_its_names() -> None:
+    feature, issues = one(POINT + point("poczatek", 1) + point("poczatekKolejny", 3) + point("poczatek", 2))
+    assert issues == []
+    assert feature.geometries["poczatek"].wkt == "MULTIPOINT ((1 1), (2 1), (3 1))"
+
+
+def test_a_main_geometry_that_repeats_is_kept_whole() -> None:
+    feature, issues = one(POINT + POINT.replace("6550000", "6550001"))
+    assert issues == []
+    assert feature.geometry is not None and feature.geometry.wkt == "MULTIPOINT ((6550000 5880000), (6550001 5880000))"
 
 
 def test_the_envelope_of_an_object_gives_its_geometries_a_crs() -> None:
