@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +25,8 @@ from sdi.gateway.publications import ADDRESS_FILE, REGION_FILE, Build, OneBuild,
 from sdi.model.load import Loaded
 from sdi.model.region import Region
 from sdi.records.refresh import refresh
-from sdi.services import services
-from sdi.services.contract import Engines, Publication, Service
+from sdi.services import classes
+from sdi.services.contract import Engines, Publication, Published
 from sdi.settings import Settings
 
 KEEP = 3
@@ -54,11 +54,8 @@ def publish(loaded: Loaded, database: Database, settings: Settings) -> Outcome:
     failed = {name: "its file has mistakes (see sdi check); published as before"
               for name in region.partners.keys() - loaded.region.partners.keys()}
     publication = Publication(region, settings.public_url, database.conninfo("serve"), settings.home)
-    with mapserv_pool(settings, workers=2) as socket:
-        engines = Engines(database.pool("serve", 4), socket, settings.home)
-        draft = _write(builds, publication, _compile(publication, services(engines), failed))
-        with engines.pool:
-            silent = asyncio.run(_probe(engines, read_build(draft), previous))
+    draft = _write(builds, publication, _compile(publication, failed))
+    silent = _probe(draft, previous, database, settings)
     failed |= {name: reason + _replace(draft / name, previous, name) for name, reason in silent.items()}
     tenants = sorted(path.name for path in draft.iterdir() if path.is_dir())
     if not tenants:
@@ -87,20 +84,20 @@ def _with_carried_partners(region: Region, previous: Build | None, folder: Path)
         if name not in region.partners and (folder / "partners" / f"{name}.yaml").exists()
         and partner.teryt in region.units and region.delivered(partner.teryt)
     }
-    return region.model_copy(update={"partners": {**region.partners, **carried}}) if carried else region
+    parts = {name: getattr(region, name) for name in Region.model_fields}
+    return Region(**parts | {"partners": {**region.partners, **carried}}) if carried else region
 
 
-def _compile(
-    publication: Publication, by_protocol: Mapping[str, Service], failed: dict[str, str]
-) -> dict[str, dict[str, str]]:
+def _compile(publication: Publication, failed: dict[str, str]) -> dict[str, dict[str, str]]:
     """Texts of all files by tenant and path; tenants that do not compile go to `failed`."""
+    services = classes()
     compiled: dict[str, dict[str, str]] = {}
     for name, tenant in publication.region.tenants.items():
         try:
             compiled[name] = {
                 f"{protocol}/{file}": text
                 for protocol in tenant.services
-                for file, text in by_protocol[protocol].compile(publication, tenant).items()
+                for file, text in services[protocol].compile(publication, tenant).items()
             }
         except Exception as error:
             failed[name] = f"cannot be compiled: {type(error).__name__}: {error}"
@@ -122,24 +119,33 @@ def _write(builds: Path, publication: Publication, compiled: Mapping[str, Mappin
     return draft
 
 
-async def _probe(engines: Engines, build: Build, previous: Build | None) -> dict[str, str]:
-    """Ask each service of each changed tenant for its capabilities, through the gateway as a user would.
+def _probe(draft: Path, previous: Build | None, database: Database, settings: Settings) -> dict[str, str]:
+    """Ask each service of each changed tenant for its capabilities; returns what is wrong by tenant."""
+    build = read_build(draft)
+    changed = [
+        published for name, published in build.tenants.items()
+        if previous is None or name not in previous.tenants
+        or _files(published.folder) != _files(previous.tenants[name].folder)
+    ]
+    if not changed:
+        return {}
+    with mapserv_pool(settings, workers=2) as socket, database.pool("serve", 4) as pool:
+        gateway = Gateway(Engines(pool, socket, settings.home), OneBuild(build))
+        return asyncio.run(_silent(gateway, changed))
 
-    Returns what is wrong by tenant.
-    """
+
+async def _silent(gateway: Gateway, changed: Iterable[Published]) -> dict[str, str]:
+    """The tenants whose services do not answer, asked through the gateway as a user would."""
     silent: dict[str, str] = {}
-    transport = httpx.ASGITransport(app=Gateway(engines, OneBuild(build)).app(), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(app=gateway.app(), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://probe", timeout=60) as client:
-        for name, published in build.tenants.items():
-            if previous is not None and name in previous.tenants and _same(
-                    published.folder, previous.tenants[name].folder):
-                continue
+        for published in changed:
             for protocol in published.tenant.services:
                 address = published.addresses.capabilities(protocol).removeprefix(published.public_url)
                 answer = await client.get(address)
                 if answer.status_code != 200 or b"ExceptionReport" in answer.content[:1000]:
                     text = " ".join(answer.text[:300].split())
-                    silent[name] = f"{protocol} does not answer: {answer.status_code} {text}"
+                    silent[published.tenant.id] = f"{protocol} does not answer: {answer.status_code} {text}"
                     break
     return silent
 
@@ -156,11 +162,6 @@ def _replace(folder: Path, previous: Build | None, name: str) -> str:
 def _files(folder: Path) -> dict[str, bytes]:
     """Contents by relative path."""
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
-
-
-def _same(new: Path, old: Path) -> bool:
-    """Whether two folders hold the same files."""
-    return _files(new) == _files(old)
 
 
 def _swap(builds: Path, draft: Path) -> bool:

@@ -15,6 +15,11 @@ _CLASSES = {
 """Protocol → module and class. A new standard is a folder and a line here."""
 
 
+def classes() -> dict[str, type[Service]]:
+    """Every service class by protocol."""
+    return {protocol: getattr(import_module(module), name) for protocol, (module, name) in _CLASSES.items()}
+
+
 def services(engines: Engines) -> dict[str, Service]:
     """Every service by protocol, built on the engines of this process."""
-    return {protocol: getattr(import_module(module), name)(engines) for protocol, (module, name) in _CLASSES.items()}
+    return {protocol: service(engines) for protocol, service in classes().items()}

@@ -55,7 +55,10 @@ class Service(Protocol):
     protocol: str
     """ogcapi, wms, wfs, csw."""
 
-    def compile(self, publication: Publication, tenant: Tenant) -> Mapping[str, str]:
+    def __init__(self, engines: Engines) -> None: ...
+
+    @staticmethod
+    def compile(publication: Publication, tenant: Tenant) -> Mapping[str, str]:
         """File names and their texts for one tenant; pure and deterministic."""
         ...
 

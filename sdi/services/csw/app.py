@@ -40,7 +40,8 @@ class Csw:
     def __init__(self, engines: Engines) -> None:
         self.pool = engines.pool
 
-    def compile(self, publication: Publication, tenant: Tenant) -> Mapping[str, str]:
+    @staticmethod
+    def compile(publication: Publication, tenant: Tenant) -> Mapping[str, str]:
         """pycsw's configuration in each language of the tenant."""
         return {f"{language}.json": configuration(publication, tenant, language) for language in tenant.languages}
 

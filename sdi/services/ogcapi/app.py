@@ -64,7 +64,8 @@ class OgcApi:
         self.engines = engines
         patches.apply()
 
-    def compile(self, publication: Publication, tenant: Tenant) -> Mapping[str, str]:
+    @staticmethod
+    def compile(publication: Publication, tenant: Tenant) -> Mapping[str, str]:
         """The tenant's pygeoapi configuration; the OpenAPI document is made from it when it is asked for."""
         text = json.dumps(configuration(publication, tenant), ensure_ascii=False, indent=1)
         return {CONFIG: text + "\n"}

@@ -143,7 +143,8 @@ class Wms(_Ows):
 
     protocol = "wms"
 
-    def compile(self, publication: Publication, tenant: Tenant) -> Mapping[str, str]:
+    @staticmethod
+    def compile(publication: Publication, tenant: Tenant) -> Mapping[str, str]:
         """Mapfiles by language, and the list of fonts."""
         return compile_wms(publication, tenant)
 
@@ -184,7 +185,8 @@ class Wfs(_Ows):
 
     protocol = "wfs"
 
-    def compile(self, publication: Publication, tenant: Tenant) -> Mapping[str, str]:
+    @staticmethod
+    def compile(publication: Publication, tenant: Tenant) -> Mapping[str, str]:
         """Mapfiles by language."""
         return compile_wfs(publication, tenant)
 
