@@ -13,6 +13,10 @@ import pytest
 
 from sdi.cli import main
 from sdi.db.database import Database
+from sdi.demo.chance import Scenario
+from sdi.demo.county_wfs import county_wfs
+from sdi.demo.geopackage import write_geopackage
+from sdi.demo.survey import Survey
 from sdi.model import yaml
 
 HOME = Path(__file__).parents[2]
@@ -23,7 +27,8 @@ Sdi = Callable[..., tuple[int, str]]
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An SDI home of the test's own with the project's declarations; the working directory lies in it."""
-    shutil.copytree(HOME / "configs", tmp_path / "configs")
+    for name in ("configs", "metadata"):
+        shutil.copytree(HOME / name, tmp_path / name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SDI_VAR", str(tmp_path / "var"))
     yield tmp_path
@@ -213,3 +218,31 @@ def test_without_a_network_each_source_fails_by_itself_and_says_what_to_do(
     for part, path in ((said[first:second], "/map/geoportal/wfs.php"), (said[second:], "/iip/ows")):
         assert dead + path in part and "is the address right, is the server up?" in part
     assert "Traceback" not in said
+
+
+@pytest.fixture(scope="module")
+def county(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a county's MapServer with 240 parcels and 15 buildings."""
+    data = tmp_path_factory.mktemp("county") / "egib.gpkg"
+    assert write_geopackage(Survey(Scenario(parcels=600)), "0404", data) == {"dzialki": 240, "budynki": 15}
+    with county_wfs(data) as address:
+        yield address
+
+
+@pytest.mark.parametrize("family", ["giportal", "webewid"])
+def test_a_family_of_mapservers_is_read_with_its_axis_order(
+    home: Path, database: Database, county: str, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str], family: str,
+) -> None:
+    """WFS 2.0.0 by pages, 1.1.0 at once with the northing first; wrongly read, all would lie outside of the county."""
+    monkeypatch.setenv("SDI_DATABASE_URL", database.url)
+    demo = ["--home", str(home), "--region", "demo"]
+    assert main([*demo, "source", "add", "0404", "--url", county, "--family", family, "--force"]) == 0
+    path = home / "configs/regions/demo/sources/0404-egib.yaml"
+    text = path.read_text(encoding="utf-8").replace("min: {dzialki: 10000, budynki: 5000}", "outside_max: 0")
+    path.write_text(text.replace("geometry: geometry", "geometry: msGeometry"), encoding="utf-8")
+    assert main([*demo, "harvest", "0404-egib"]) == 0, capsys.readouterr()
+    with database.connect("harvest") as connection:
+        counts = connection.execute(
+            "select count(*), count(geom), count(*) filter (where commune is null) from egib.dzialki").fetchone()
+    assert counts == (240, 240, 0)
