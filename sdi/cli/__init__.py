@@ -20,10 +20,9 @@ from sdi.settings import Settings
 
 def verbs() -> dict[str, str]:
     """The help text of each verb: its module's docstring. Read, not imported: a verb pays for its own imports only."""
-    return {
-        name.replace("_", "-"): ast.get_docstring(ast.parse((Path(__path__[0]) / f"{name}.py").read_text())) or ""
-        for name in sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
-    }
+    names = sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+    texts = {name: (Path(__path__[0]) / f"{name}.py").read_text(encoding="utf-8") for name in names}
+    return {name.replace("_", "-"): ast.get_docstring(ast.parse(text)) or "" for name, text in texts.items()}
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
