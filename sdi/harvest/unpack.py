@@ -6,7 +6,7 @@ import gzip
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -68,16 +68,28 @@ def is_zip(path: Path) -> bool:
         return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
 
 
+def contents(path: Path, name: str) -> list[zipfile.ZipInfo]:
+    """The files of a zip in name order. Raises SourceError for a damaged zip."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return sorted((info for info in archive.infolist() if not info.is_dir()), key=lambda info: info.filename)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise SourceError(f"{name}: not a usable zip: {error}; ask for the delivery again") from error
+
+
+def refuse_encrypted(chosen: Iterable[zipfile.ZipInfo], name: str) -> None:
+    """Raises SourceError where one of the chosen files of the zip `name` needs a password."""
+    locked = next((info.filename for info in chosen if info.flag_bits & 1), None)
+    if locked is not None:
+        raise SourceError(f"{name}/{locked}: encrypted; ask for the delivery without a password")
+
+
 def members(path: Path, name: str) -> tuple[list[zipfile.ZipInfo], list[str]]:
     """The documents of a zip in name order, and the names of the files that are none.
 
     Documents are *.gml; *.xml only where there is no *.gml. Raises SourceError for a damaged or encrypted zip.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            files = sorted((info for info in archive.infolist() if not info.is_dir()), key=lambda info: info.filename)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise SourceError(f"{name}: not a usable zip: {error}; ask for the delivery again") from error
+    files = contents(path, name)
     for suffix in (".gml", ".xml"):
         chosen = [info for info in files if info.filename.lower().endswith(suffix)]
         if chosen:
@@ -85,9 +97,7 @@ def members(path: Path, name: str) -> tuple[list[zipfile.ZipInfo], list[str]]:
     else:
         held = ", ".join(info.filename for info in files[:5]) or "nothing"
         raise SourceError(f"{name}: no .gml or .xml file in this zip; it holds {held}")
-    locked = next((info.filename for info in chosen if info.flag_bits & 1), None)
-    if locked is not None:
-        raise SourceError(f"{name}/{locked}: encrypted; ask for the delivery without a password")
+    refuse_encrypted(chosen, name)
     return chosen, [info.filename for info in files if info not in chosen]
 
 

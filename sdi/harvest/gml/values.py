@@ -92,9 +92,12 @@ def _integer(text: str) -> int:
 
 def _number(text: str) -> float:
     """A decimal number; a comma for its point is what some counties write."""
-    value = float(text.replace(",", ".", 1)) if "_" not in text else math.nan
+    try:
+        value = float(text.replace(",", ".", 1)) if "_" not in text else math.nan
+    except ValueError:
+        value = math.nan
     if not math.isfinite(value):
-        raise ValueError("not a number")
+        raise ValueError("is not a number")
     return value
 
 
