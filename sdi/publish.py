@@ -33,6 +33,10 @@ KEEP = 3
 """Builds kept on disk: the current one and those that a slow worker may still read."""
 
 
+PROBES_AT_ONCE = 8
+"""Requests under way while a publication is tried: enough to keep every engine busy."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a publication did."""
@@ -129,25 +133,29 @@ def _probe(draft: Path, previous: Build | None, database: Database, settings: Se
     ]
     if not changed:
         return {}
-    with mapserv_pool(settings, workers=2) as socket, database.pool("serve", 4) as pool:
+    with mapserv_pool(settings, workers=settings.map_workers) as socket, database.pool("serve", 4) as pool:
         gateway = Gateway(Engines(pool, socket, settings.home), OneBuild(build))
         return asyncio.run(_silent(gateway, changed))
 
 
 async def _silent(gateway: Gateway, changed: Iterable[Published]) -> dict[str, str]:
     """The tenants whose services do not answer, asked through the gateway as a user would."""
-    silent: dict[str, str] = {}
+    at_once = asyncio.Semaphore(PROBES_AT_ONCE)
     transport = httpx.ASGITransport(app=gateway.app(), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://probe", timeout=60) as client:
-        for published in changed:
-            for protocol in published.tenant.services:
-                address = published.addresses.capabilities(protocol).removeprefix(published.public_url)
+
+    async def fault(client: httpx.AsyncClient, published: Published) -> str | None:
+        for protocol in published.tenant.services:
+            address = published.addresses.capabilities(protocol).removeprefix(published.public_url)
+            async with at_once:
                 answer = await client.get(address)
-                if answer.status_code != 200 or b"ExceptionReport" in answer.content[:1000]:
-                    text = " ".join(answer.text[:300].split())
-                    silent[published.tenant.id] = f"{protocol} does not answer: {answer.status_code} {text}"
-                    break
-    return silent
+            if answer.status_code != 200 or b"ExceptionReport" in answer.content[:1000]:
+                return f"{protocol} does not answer: {answer.status_code} {' '.join(answer.text[:300].split())}"
+        return None
+
+    async with httpx.AsyncClient(transport=transport, base_url="http://probe", timeout=60) as client:
+        asked = list(changed)
+        faults = await asyncio.gather(*(fault(client, published) for published in asked))
+    return {p.tenant.id: found for p, found in zip(asked, faults, strict=True) if found is not None}
 
 
 def _replace(folder: Path, previous: Build | None, name: str) -> str:
