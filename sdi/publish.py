@@ -113,6 +113,7 @@ def _write(builds: Path, publication: Publication, compiled: Mapping[str, Mappin
     draft = builds / f".draft-{os.getpid()}"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
+    builds.chmod(0o700)  # mapfiles carry the password of an own database
     for tenant, files in compiled.items():
         for path, text in files.items():
             target = draft / tenant / path
