@@ -6,6 +6,10 @@ the same thing twice changes nothing.
 
   sdi harvest 0415-egib 0415-gesut    these two
   sdi harvest --all                   every source of the region, one after the other
+  sdi harvest --accept 17             commit run 17, which a check refused, after you have looked at it
+
+A run that was refused keeps what it read until its source is harvested again. `--accept` commits that, in spite of the
+checks, as long as nothing newer came from the source; who did so stands in the lineage.
 
 Exit code 1: at least one source failed or was refused; the others were harvested all the same.
 """
@@ -13,6 +17,8 @@ Exit code 1: at least one source failed or was refused; the others were harveste
 from __future__ import annotations
 
 import argparse
+import os
+import pwd
 import signal
 import sys
 from types import FrameType
@@ -25,7 +31,7 @@ from sdi.db.database import Database
 from sdi.db.migrate import migrate
 from sdi.errors import ConfigurationError, SdiError, SettingsError
 from sdi.harvest.progress import Progress, for_terminal, wide_console
-from sdi.harvest.run import Outcome, harvest
+from sdi.harvest.run import Outcome, accept, harvest
 from sdi.model.load import Loaded, load_region
 from sdi.model.region import Source
 from sdi.settings import Settings
@@ -38,12 +44,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The options of the verb."""
     parser.add_argument("sources", nargs="*", metavar="SOURCE", help="ids of sources: file names under sources/")
     parser.add_argument("--all", action="store_true", help="every source of the region")
+    parser.add_argument("--accept", type=int, metavar="RUN", help="commit this refused run after all")
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """Harvest the chosen sources; 0 when all went well."""
-    if bool(options.sources) == options.all:
-        raise SettingsError("say which sources to harvest, or --all")
+    if bool(options.sources) + options.all + (options.accept is not None) != 1:
+        raise SettingsError("say which sources to harvest, or --all, or which run to --accept")
     loaded = load_region(settings.home, settings.region)
     for finding in loaded.findings:
         print(f"warning: {finding}", file=sys.stderr)
@@ -53,6 +60,10 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     good = True
     with node_database(settings) as database:
         migrate(database, loaded.region.registers.values())
+        if options.accept is not None:
+            outcome = accept(options.accept, user(), loaded.region, database, settings)
+            _tell(outcome, console)
+            return 0 if outcome.good else 1
         for source in sources:
             good &= _one(source, loaded, database, settings, console)
     if options.all and not sources:
@@ -84,15 +95,32 @@ def _one(source: Source, loaded: Loaded, database: Database, settings: Settings,
         console.print(f"{source.id}: failed", style="bold red", highlight=False)
         console.print(f"  {error}", highlight=False, markup=False)
         return False
+    _tell(outcome, console)
+    return outcome.good
+
+
+def user() -> str:
+    """Who runs this command, by the operating system's books and not by the environment."""
+    number = os.getuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"uid {number}"
+
+
+def _tell(outcome: Outcome, console: Console) -> None:
+    """Say how a run ended."""
     console.print(f"{outcome.source}: {heading(outcome)}", highlight=False,
                   style="bold green" if outcome.good else "bold red")
     if outcome.message:
         console.print(f"  {outcome.message}", highlight=False, markup=False)
+    if outcome.state == "refused":
+        console.print(f"  to commit it all the same, after a look: sdi harvest --accept {outcome.run}",
+                      highlight=False, markup=False)
     if outcome.summary:
         console.print(table(outcome))
         for line in remarks(outcome):
             console.print(f"  {line}", highlight=False, markup=False)
-    return outcome.good
 
 
 def heading(outcome: Outcome) -> str:

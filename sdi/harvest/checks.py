@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+from sdi.harvest.evidence import Evidence, Sighting
 from sdi.model.region import Source
 
 FEW = 20
@@ -43,13 +45,35 @@ class Check:
         return asdict(self)
 
 
-def check(source: Source, delivered: dict[str, Delivered]) -> list[Check]:
+def check(source: Source, delivered: dict[str, Delivered], evidence: Evidence) -> list[Check]:
     """All checks of a delivery, by feature type name; failures first."""
+    known = [_known(sighting) for sighting in evidence.sightings]
     results = [
-        *_anything(delivered), *_bounds(source, delivered), *_vanished(source, delivered),
-        *_outside(source, delivered), *_quarantined(source, delivered),
+        *_anything(delivered), *_bounds(source, delivered), *_vanished(source, delivered), *known,
+        *_outside(source, delivered), _axes(source, evidence, bool(known) and all(one.passed for one in known)),
+        *_quarantined(source, delivered), *fresh(source, evidence.newest), *_tls(source),
     ]
+    return in_order(results)
+
+
+def in_order(results: list[Check]) -> list[Check]:
+    """What refuses first, then what warns, then what passed."""
     return sorted(results, key=lambda result: (result.passed, not result.refuses))
+
+
+def fresh(source: Source, newest: datetime | None) -> Iterator[Check]:
+    """Whether the newest object is as new as was promised; to be asked again when nothing else has changed."""
+    most = source.expect.fresh_days
+    if most is None:
+        return
+    if newest is None:
+        yield Check("fresh", False, False, "no object carries a date, so it cannot be told how fresh the delivery is; "
+                                           "take expect.fresh_days out, or ask the county for a dated delivery")
+        return
+    days = (datetime.now(UTC) - newest).total_seconds() / 86_400
+    yield Check("fresh", days <= most, False,
+                f"the newest object is of {newest:%Y-%m-%d}, {days:.0f} days old; {most:g} days may pass"
+                + ("" if days <= most else "; ask the county whether its service still follows the register"))
 
 
 def _anything(delivered: dict[str, Delivered]) -> Iterator[Check]:
@@ -96,6 +120,44 @@ def _outside(source: Source, delivered: dict[str, Delivered]) -> Iterator[Check]
             f"{source.expect.outside_max:.0%} may"
             + ("" if passed else "; the axes are swapped, the CRS is wrong, or it is another county's data"),
         )
+
+
+def _known(sighting: Sighting) -> Check:
+    known = sighting.known
+    what = f"{known.feature_type} {known.id}"
+    if not sighting.delivered:
+        return Check("known", False, True, f"{what}: this known object is not in the delivery; it looks incomplete, or "
+                                           "the county has divided or renumbered the object: then correct expect.known")
+    if sighting.geometry is None:
+        return Check("known", False, True, f"{what}: this known object came without a geometry")
+    distance = sighting.distance_m
+    if distance <= known.within_m:
+        return Check("known", True, True, f"{what} is where it should be ({distance:.0f} m, {known.within_m:g} m may)")
+    mirrored = sighting.mirrored_in
+    advice = (
+        f"it would be there with the axes swapped in EPSG:{mirrored}: set or change `axis` in the source's file"
+        if mirrored is not None else "the CRS is wrong, or expect.known is; swapping the axes would not put it right"
+    )
+    return Check("known", False, True, f"{what} is {distance / 1000:,.1f} km from where it should be; {advice}")
+
+
+def _axes(source: Source, evidence: Evidence, known: bool) -> Check:
+    """Whether the place of the objects proves the order of the axes: by known objects, else by the county's polygon."""
+    if known:
+        return Check("axes", True, False, "known objects prove the order of the axes")
+    if not evidence.polygon:
+        return Check("axes", False, False, f"county {source.county} has no polygon in units.geojson: only the bounds "
+                     "around it were looked at, and the order of the axes is not proven; add one, or expect.known")
+    if evidence.mirrored_share > source.expect.outside_max:
+        return Check("axes", False, False, f"{evidence.mirrored_share:.0%} of county {source.county} would stay within "
+                     "it with the axes swapped: the order of the axes is not proven; add expect.known")
+    return Check("axes", True, False, "the county's polygon proves the order of the axes")
+
+
+def _tls(source: Source) -> Iterator[Check]:
+    if source.tls is not None:
+        yield Check("tls", False, False, f"an exception from the verification of certificates: {source.tls}; "
+                                         "take `tls` out when the county has a certificate that can be verified")
 
 
 def _quarantined(source: Source, delivered: dict[str, Delivered]) -> Iterator[Check]:

@@ -63,6 +63,8 @@ class Run:
 
     def __init__(self, connection: Connection, run: int, source: Source, left_out: dict[str, int]) -> None:
         self.connection, self.run, self.source, self.left_out = connection, run, source, left_out
+        self.resolved: dict[str, dict[str, int]] = {}
+        """Of a refused run, per feature type: rows that went out of its stage before its checks."""
 
     @classmethod
     def start(cls, connection: Connection, source: Source, fingerprint: str,
@@ -89,6 +91,26 @@ class Run:
             row = _one(connection, "open_run", source=source.id, kind=source.kind, fingerprint=fingerprint)
             create_stage(connection, row[0], feature_types)
         return cls(connection, row[0], source, {})
+
+    @classmethod
+    def refused(cls, connection: Connection, run: int, source: Source) -> Run:
+        """A refused run whose stage is still there, to be accepted after all.
+
+        The connection holds the source's lock. Raises SourceError where it was not refused, or is no longer the last.
+        """
+        state, summary, newer = _one(connection, "refused_run", run=run, source=source.id)
+        if state != "refused":
+            raise SourceError(f"run {run} of {source.id} is {state}; only a run that was refused can be accepted")
+        if newer is not None:
+            raise SourceError(f"run {run} of {source.id} cannot be accepted: run {newer} came after it; harvest again")
+        if not summary.get("stage"):
+            raise SourceError(f"run {run} of {source.id} has left no stage; harvest again")
+        found = cls(connection, run, source, summary.get("left_out_classes", {}))
+        found.resolved = summary.get("resolved", {})
+        lost = sum(sum(part.values()) for part in found.resolved.values())
+        if staged(connection, run) + lost != sum(unit.staged for unit in found.units().values()):
+            raise SourceError(f"run {run} of {source.id}: a crash of the database took its stage; harvest again")
+        return found
 
     def _whole(self) -> bool:
         """Whether the stage holds what the books say; a crash of the database empties unlogged tables."""
@@ -143,6 +165,10 @@ class Run:
     def counts(self, name: Literal["issue_counts", "quarantined_counts"]) -> dict[str, int]:
         """Issues of the run by code, or objects set aside by feature type."""
         return dict(self._execute(name).fetchall())
+
+    def drop_warnings(self) -> None:
+        """The issues of the source itself go: its checks are made anew."""
+        self._execute("drop_source_issues")
 
     def end(self, state: Literal["committed", "unchanged"], message: str | None, summary: dict[str, Any]) -> None:
         """The run ends well: its stage goes, and of all runs of the source only this one keeps its issues."""

@@ -18,6 +18,7 @@ TOLERANCE_M = 50.0
 class Places:
     """The polygons of one county and its communes in EPSG:2180, ready for many points.
 
+    Where the county has no polygon, the bounds of its communes, of the region or of Poland stand for it.
     Communes of other counties are left out: a row of this county must never appear at a partner of another.
     """
 
@@ -29,7 +30,7 @@ class Places:
         ]
         county = region.units.get(source.county)
         polygon = county.geometry if county is not None else None
-        self.county = None if polygon is None else polygon.buffer(TOLERANCE_M)
+        self.county = (shapely.box(*region.bounds(source.county)) if polygon is None else polygon).buffer(TOLERANCE_M)
         shapely.prepare([polygon for _, polygon in self.communes])
         shapely.prepare(self.county)
 
@@ -50,9 +51,7 @@ class Places:
         return found
 
     def outside(self, points: Points) -> NDArray[np.bool_]:
-        """Which points (n x 2, EPSG:2180) lie outside the county; none where it has no polygon."""
-        if self.county is None:
-            return np.zeros(len(points), dtype=bool)
+        """Which points (n x 2, EPSG:2180) lie outside the county; where it has no polygon, outside the bounds."""
         known = np.isfinite(points).all(axis=1)
         outside: NDArray[np.bool_] = known & ~shapely.intersects_xy(self.county, points[:, 0], points[:, 1])
         return outside

@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -18,13 +19,15 @@ from pydantic import BaseModel, ValidationError
 
 from sdi.db.database import Database
 from sdi.db.feature_tables import current_table
+from sdi.db.queries import query
 from sdi.errors import DatabaseError, SourceError
 from sdi.harvest import registry
 from sdi.harvest.archive import Archive
+from sdi.harvest.checks import Check, fresh, in_order
 from sdi.harvest.contract import Delivery, Harvester, Job, Unit
 from sdi.harvest.ledger import KeptUnit, Run, State, lock_source, units_of
 from sdi.harvest.progress import Progress
-from sdi.harvest.settle import settle
+from sdi.harvest.settle import settle, warn
 from sdi.harvest.stage import Stager
 from sdi.model.region import Region, Source
 from sdi.settings import Settings
@@ -81,6 +84,30 @@ def harvest(source: Source, region: Region, database: Database, settings: Settin
         _analyze(database, region, outcome)
     except psycopg.OperationalError as error:
         raise DatabaseError(f"the database gave up ({error}); mend it and harvest again to go on from there") from error
+    return outcome
+
+
+def accept(run: int, user: str, region: Region, database: Database, settings: Settings) -> Outcome:
+    """Commit the stage that a refused run has kept, after a human look; `user` stands in its lineage.
+
+    Through the same commit as any harvest, with the checks as warnings. Raises SourceError where that cannot be: there
+    is no such run, it was not refused, a later run of the source came after it, or the declaration has changed since.
+    """
+    since = time.monotonic()
+    with database.connect("harvest", autocommit=True) as connection:
+        found = connection.execute(query("harvest", "run_source"), {"run": run}).fetchone()
+        if found is None or found[0] not in region.sources:
+            raise SourceError(f"there is no run {run} of a declared source; `sdi status` shows the last run of each")
+        source = region.sources[found[0]]
+        kind = registry.harvester(source.kind)
+        lock_source(connection, source.id)
+        books = Run.refused(connection, run, source)
+        if found[1] != fingerprint(source, region, kind):
+            raise SourceError(f"run {run} of {source.id}: its declaration or register has changed since; harvest again")
+        by = {"by": user, "at": datetime.now(UTC).isoformat(timespec="seconds")}
+        settled = settle(connection, books, region, settings, _origin(books, kind, found[1]), by)
+    outcome = Outcome(source.id, run, *settled, time.monotonic() - since)
+    _analyze(database, region, outcome)
     return outcome
 
 
@@ -184,9 +211,15 @@ class _Attempt:
         summary = last[2]
         for part in summary.get("feature_types", {}).values():
             part.update(unchanged=part["current"], new=0, changed=0, gone=0)
+        newest = summary.get("newest")
+        again = [*fresh(self.source, datetime.fromisoformat(newest) if newest else None)]
+        kept = [Check(**done) for done in summary["checks"] if done["name"] != "fresh"]
+        summary["checks"] = [done.as_json() for done in in_order([*kept, *again])]
         message = "the same bytes as in the last good run"
         with self.connection.transaction():
             self.books.inherit(last[0])
+            warn(self.connection, self.books, [*kept, *again])
+            summary["issues"] = self.books.counts("issue_counts")
             self.books.end("unchanged", message, summary)
         return "unchanged", message, summary
 
@@ -202,7 +235,8 @@ class _Attempt:
                 self._read(stager, ordinal, delivery)
             self.progress.done(delivery.bytes)
         self.progress.step(self.source.id, "checking and committing")
-        return settle(self.connection, self.books, self.region, self.settings, self._origin(deliveries))
+        origin = _origin(self.books, self.kind, self.fingerprint)
+        return settle(self.connection, self.books, self.region, self.settings, origin)
 
     def _read(self, stager: Stager, ordinal: int, delivery: Delivery) -> None:
         report: Callable[[int], None] = self.progress.read
@@ -210,16 +244,20 @@ class _Attempt:
             tally = stager.stage(ordinal, self.harvester.read(delivery), report)
             self.books.finish(delivery.unit.id, tally)
 
-    def _origin(self, deliveries: list[Delivery]) -> dict[str, Any]:
-        """The part of the lineage that says where the data came from."""
-        return {
-            "kind": self.source.kind,
-            "harvester_version": self.kind.version,
-            "fingerprint": self.fingerprint,
-            "deliveries": [
-                {"unit": d.unit.id, "origin": d.unit.origin, "sha256": d.sha256, "bytes": d.bytes} for d in deliveries
-            ],
-        }
+
+def _origin(books: Run, kind: type[Harvester[Any]], mark: str) -> dict[str, Any]:
+    """The part of the lineage that says where the data came from; `mark`: the fingerprint."""
+    source = books.source
+    return {
+        "kind": source.kind,
+        "harvester_version": kind.version,
+        "fingerprint": mark,
+        **({} if source.tls is None else {"tls": str(source.tls)}),
+        "deliveries": [
+            {"unit": unit.unit, "origin": unit.origin, "sha256": unit.sha256, "bytes": unit.bytes}
+            for unit in books.units().values()
+        ],
+    }
 
 
 def _analyze(database: Database, region: Region, outcome: Outcome) -> None:

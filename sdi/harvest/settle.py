@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import psycopg
 
 from sdi.db.queries import query
+from sdi.harvest import evidence
 from sdi.harvest.checks import Check, Delivered, check
+from sdi.harvest.contract import Issue
 from sdi.harvest.ledger import Run, State
+from sdi.harvest.stage import write_issues
 from sdi.model.region import Region
 from sdi.model.register import FeatureType
 from sdi.records.refresh import refresh
@@ -21,25 +26,59 @@ Connection = psycopg.Connection[Any]
 
 
 def settle(
-    connection: Connection, run: Run, region: Region, settings: Settings, origin: dict[str, Any]
+    connection: Connection, run: Run, region: Region, settings: Settings, origin: dict[str, Any],
+    accepted: dict[str, Any] | None = None,
 ) -> Settled:
     """Check the stage of a run and commit it; returns state, message and summary as written to `sdi.run`.
 
-    `origin` goes into the lineage: kind, harvester version, fingerprint, deliveries.
+    `origin` goes into the lineage: kind, harvester version, fingerprint, deliveries. `accepted`: who takes a delivery
+    that was refused, and when; its checks then only warn.
     """
     feature_types = region.owned_by(run.source)
     with connection.transaction():
         connection.execute(query("harvest", "lock_commits"))
-        aside = run.counts("quarantined_counts")
-        resolved = {ft.name: resolve(connection, run.run, run.source, ft) for ft in feature_types}
-        results = check(run.source, _delivered(resolved, aside))
-        summary = _summary(run, resolved, aside, origin, results)
+        aside, resolved = _resolve(connection, run, feature_types)
+        facts = evidence.gather(connection, run.run, region, run.source, feature_types)
+        results = check(run.source, _delivered(resolved, aside), facts)
         failed = [result.message for result in results if result.refuses and not result.passed]
-        if failed:
+        if accepted is None and failed:
+            summary = _summary(run, resolved, aside, origin, results)
             message = "; ".join(failed)
-            run.close("refused", message, {**summary, "stage": True})
+            before = {name: {"duplicates": part.duplicates, "aside": part.aside} for name, part in resolved.items()}
+            run.close("refused", message, {**summary, "stage": True, "resolved": before})
             return "refused", message, summary
+        warn(connection, run, results)
+        summary = _summary(run, resolved, aside, origin, results)
+        summary["newest"] = facts.newest.isoformat() if facts.newest else None
+        if accepted is not None:
+            summary["accepted"] = {**accepted, "in_spite_of": failed}
         return _commit(connection, run, region, settings, feature_types, resolved, summary, origin)
+
+
+def warn(connection: Connection, run: Run, results: Iterable[Check]) -> None:
+    """Make issues of the source of the checks that failed and did not stop the commit."""
+    run.drop_warnings()
+    write_issues(connection, run.run, run.source, [
+        (Issue("warning", f"source-{result.name}", result.message), None) for result in results if not result.passed
+    ])
+
+
+def _resolve(
+    connection: Connection, run: Run, feature_types: tuple[FeatureType, ...]
+) -> tuple[dict[str, int], dict[str, Resolved]]:
+    """Objects set aside while reading, by feature type, and what the stage amounts to.
+
+    The stage of a run that was refused has been resolved once: what went out of it then still counts.
+    """
+    aside = run.counts("quarantined_counts")
+    resolved = {ft.name: resolve(connection, run.run, run.source, ft) for ft in feature_types}
+    for name, before in run.resolved.items():
+        part = resolved[name]
+        aside[name] = aside.get(name, 0) - before["aside"]
+        resolved[name] = replace(
+            part, duplicates=part.duplicates + before["duplicates"], aside=part.aside + before["aside"]
+        )
+    return aside, resolved
 
 
 def _commit(

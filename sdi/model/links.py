@@ -70,6 +70,10 @@ class _Links:
                     if ("sources", name) not in self.left_out:
                         self._find("sources", name, ("expect", bound, feature_type),
                                    f"`{feature_type}` is not delivered by this source")
+            for index, known in enumerate(source.expect.known):
+                if known.feature_type not in owned and ("sources", name) not in self.left_out:
+                    self._find("sources", name, ("expect", "known", index, "feature_type"),
+                               f"`{known.feature_type}` is not delivered by this source")
             taken: dict[str, list[str]] = {}
             for feature_type in owned:
                 first = owners.setdefault((source.county, feature_type), name)

@@ -10,8 +10,10 @@ import shapely
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainSerializer
 from shapely.geometry.base import BaseGeometry
 
+from sdi.model.expectations import Expectations
 from sdi.model.register import FeatureType, Register
 from sdi.model.text import Declared, Language, Text
+from sdi.model.trust import Tls
 
 Protocol = Literal["ogcapi", "wms", "wfs", "csw"]
 PROTOCOLS: tuple[Protocol, ...] = ("ogcapi", "wms", "wfs", "csw")
@@ -77,21 +79,6 @@ class Unit(Declared):
     """Its polygon in EPSG:2180, x = easting; None where the region has not given one."""
 
 
-class Expectations(Declared):
-    """What a delivery must look like to be committed."""
-
-    min: dict[str, int] = Field(default_factory=dict)
-    """Fewest objects per feature type; fewer refuse the delivery."""
-    max: dict[str, int] = Field(default_factory=dict)
-    """Most objects per feature type; more give a warning."""
-    vanished_max: float = Field(default=0.3, ge=0, le=1)
-    """Largest share of a feature type's objects that may vanish in one delivery; more refuse it."""
-    outside_max: float = Field(default=0.05, ge=0, le=1)
-    """Largest share of objects outside the county's polygon; more refuse the delivery (axes, wrong county)."""
-    quarantined_max: float = Field(default=0.1, ge=0, le=1)
-    """Largest share of objects set aside; more refuse the delivery."""
-
-
 class Source(Declared):
     """One county source: a WFS, a folder of deliveries."""
 
@@ -109,6 +96,8 @@ class Source(Declared):
     parameters: dict[str, Any] = Field(default_factory=dict)
     """What the kind needs; checked by the kind's own model."""
     expect: Expectations = Expectations()
+    tls: Tls | None = None
+    """The exception from the verification of the server's certificate (default: none)."""
 
 
 class Partner(Declared):

@@ -26,6 +26,15 @@ from sdi.run
 where source = %(source)s and (state = 'running' or state in ('failed', 'refused') and summary ? 'stage')
 order by run desc
 
+-- name: refused_run
+-- A run of a source, and a later one if there is any.
+select state, summary, (select max(run) from sdi.run where source = %(source)s and run > %(run)s)
+from sdi.run where run = %(run)s and source = %(source)s
+
+-- name: run_source
+-- The source and the fingerprint of a run.
+select source, fingerprint from sdi.run where run = %(run)s
+
 -- name: resume_run
 -- A failed run goes on.
 update sdi.run set state = 'running', ended_at = null, message = null where run = %(run)s
@@ -42,6 +51,10 @@ update sdi.run set summary = %(summary)s where run = %(run)s
 -- name: drop_issues
 -- The issues of a run that came to nothing.
 delete from sdi.issue where run = %(run)s
+
+-- name: drop_source_issues
+-- What the checks said of the source itself, before they are made anew.
+delete from sdi.issue where run = %(run)s and code like 'source-%%'
 
 -- name: last_good_run
 -- The last run of a source that was committed or found everything unchanged.

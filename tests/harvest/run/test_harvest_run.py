@@ -194,7 +194,7 @@ def test_an_identifier_of_another_county_is_set_aside(node: Node) -> None:
     assert adds_up(outcome.summary)
     assert {key: row["source"] for key, row in node.current().items()} == {
         "mine": "0463-proba", "p0": "0415-proba", "p1": "0415-proba", "p2": "0415-proba"}
-    assert {issue["code"] for issue in node.issues()} == {"foreign-id"}
+    assert {issue["code"] for issue in node.issues()} == {"foreign-id", "source-axes"}, "the county has no polygon"
 
 
 def test_a_source_under_a_new_name_takes_over(node: Node) -> None:
