@@ -17,7 +17,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from sdi.cli import harvest
+from sdi.cli.harvest import harvest_each
 from sdi.db.cluster import node_database
 from sdi.db.database import Database
 from sdi.db.migrate import migrate
@@ -80,7 +80,7 @@ def _harvest(settings: Settings, loaded: Loaded, database: Database, folder: Pat
         sources = [source for source in sources if source not in committed]
     if not sources:
         return True
-    if harvest.run(settings, argparse.Namespace(sources=sources, all=False)):
+    if not harvest_each([loaded.region.sources[name] for name in sources], loaded, database, settings):
         _say("Not every source could be harvested; what is served of those is as it was.")
         return False
     done.touch()

@@ -21,6 +21,7 @@ import os
 import pwd
 import signal
 import sys
+from collections.abc import Iterable
 from types import FrameType
 
 from rich.console import Console
@@ -56,19 +57,22 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         print(f"warning: {finding}", file=sys.stderr)
     sources = list(loaded.region.sources.values()) if options.all else chosen(loaded, options.sources)
     signal.signal(signal.SIGTERM, _interrupt)
-    console = wide_console()
-    good = True
     with node_database(settings) as database:
         migrate(database, loaded.region.registers.values())
         if options.accept is not None:
             outcome = accept(options.accept, user(), loaded.region, database, settings)
-            _tell(outcome, console)
+            _tell(outcome, wide_console())
             return 0 if outcome.good else 1
-        for source in sources:
-            good &= _one(source, loaded, database, settings, console)
+        good = harvest_each(sources, loaded, database, settings)
     if options.all and not sources:
-        console.print("The region has no usable source; see `sdi check`.")
+        print("The region has no usable source; see `sdi check`.")
     return 0 if good and (sources or not loaded.findings) else 1
+
+
+def harvest_each(sources: Iterable[Source], loaded: Loaded, database: Database, settings: Settings) -> bool:
+    """Harvest one source after the other and say how each went; whether all went well."""
+    console = wide_console()
+    return all([_one(source, loaded, database, settings, console) for source in sources])
 
 
 def chosen(loaded: Loaded, names: list[str]) -> list[Source]:
