@@ -33,11 +33,11 @@ class Harvester:
     """One unit per file; see sdi.harvest.contract.Harvester."""
 
     Parameters: ClassVar[type[BaseModel]] = GmlParameters
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def __init__(self, job: Job, parameters: GmlParameters) -> None:
         self._job, self._parameters = job, parameters
-        self._deliveries = Deliveries(parameters, job.home, SUFFIXES)
+        self._deliveries = Deliveries(parameters, job.home, SUFFIXES, job.source.tls)
         self._limits = parameters.limits
 
     def gather(self) -> Generator[Unit, Delivery, None]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from lxml import etree
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sdi.errors import SourceError
 from sdi.harvest.contract import Delivery, Job, Read, Unit
@@ -18,6 +19,7 @@ from sdi.harvest.gml.names import local
 from sdi.harvest.gml.reader import TypeChooser, read_document
 from sdi.harvest.gml.srs import Axis
 from sdi.harvest.http import Client, shown
+from sdi.harvest.tls import context
 from sdi.harvest.unpack import Limits, plain_or_gzip
 from sdi.model.register import FeatureType
 
@@ -69,6 +71,18 @@ class WfsParameters(BaseModel):
     """Longest silence of the server."""
     max_page_mb: Annotated[int, Field(gt=0)] = 10_000
     """Most that one page may hold, in MB."""
+    max_ratio: Annotated[float, Field(gt=1)] = 300.0
+    """Most bytes that one byte of a packed answer may unpack to."""
+    encoding: str | None = None
+    """Encoding of the answers of a server that says a wrong one (windows-1250, iso-8859-2)."""
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str | None) -> str | None:
+        try:
+            return None if value is None else codecs.lookup(value).name
+        except LookupError as error:
+            raise ValueError(f"no such encoding: {value!r}") from error
 
 
 @dataclass(slots=True)
@@ -78,38 +92,46 @@ class _Page:
     objects: int
     matched: int | None
     """numberMatched of WFS 2.0; None for "unknown" and for versions without it."""
-    identities: list[str]
-    """Of each object its key, or without one its coordinates."""
+    identities: list[int]
+    """Of each object a hash of its key and its coordinates: what does not change from answer to answer."""
 
 
 @dataclass(slots=True)
 class _Progress:
     """Pages of one feature type so far."""
 
+    pages: int = 0
     objects: int = 0
     largest: int = 0
     matched: int | None = None
-    last: list[str] = field(default_factory=list)
-    different: set[str] = field(default_factory=set)
+    different: set[int] = field(default_factory=set)
+    again: int = 0
+    """Objects that stood on an earlier page already."""
 
     def add(self, page: _Page) -> None:
+        self.pages += 1
         self.objects += page.objects
         self.largest = max(self.largest, page.objects)
         self.matched = page.matched if page.matched is not None else self.matched
-        self.last = page.identities
+        self.again += sum(identity in self.different for identity in page.identities)
         self.different.update(page.identities)
+
+    def has_all(self, page: _Page) -> bool:
+        """The page brings nothing that was not there before."""
+        return page.objects > 0 and self.different.issuperset(page.identities)
 
 
 class Harvester:
     """One unit per page; see sdi.harvest.contract.Harvester."""
 
     Parameters: ClassVar[type[BaseModel]] = WfsParameters
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def __init__(self, job: Job, parameters: WfsParameters) -> None:
         self._job, self._parameters = job, parameters
-        self._client = Client(parameters.headers, parameters.timeout_s)
-        self._limits = Limits(parameters.max_page_mb << 20, max_ratio=1000)
+        self._limits = Limits(parameters.max_page_mb << 20, parameters.max_ratio)
+        self._client = Client(parameters.headers, parameters.timeout_s, limits=self._limits,
+                              trust=context(job.source.tls, job.home))
         self._types = {feature_type.name: feature_type for feature_type in job.feature_types}
 
     def gather(self) -> Generator[Unit, Delivery, None]:
@@ -125,7 +147,7 @@ class Harvester:
         """Download one page; an exception report or a web page in its place is an error."""
         self._client.save(self._parameters.url, into, unit.request["parameters"])
         with plain_or_gzip(into, self._place(unit), self._limits) as stream:
-            Document(stream, self._place(unit)).check()
+            Document(stream, self._place(unit), self._parameters.encoding).check()
 
     def read(self, delivery: Delivery) -> Iterator[Read]:
         """All objects of a page, in order."""
@@ -138,7 +160,7 @@ class Harvester:
             self._declared(feature_type).geometry,
         )
         with plain_or_gzip(delivery.path, delivery.unit.id, self._limits) as stream:
-            yield from read_document(Document(stream, delivery.unit.id), chooser)
+            yield from read_document(Document(stream, delivery.unit.id, self._parameters.encoding), chooser)
 
     @property
     def _origin(self) -> str:
@@ -204,8 +226,8 @@ class Harvester:
             number += 1
             unit = self._unit(feature_type, type_name, number, progress.objects)
             page = self._survey((yield unit), feature_type)
-            if number > 1 and page.identities and page.identities == progress.last:
-                self._repeats(unit, progress)
+            if number > 1 and progress.has_all(page):
+                self._check_whole(unit, progress)
                 return
             asked = self._parameters.page_size
             progress.add(page)
@@ -220,22 +242,34 @@ class Harvester:
                 break
         self._check_complete(unit, progress)
 
-    def _repeats(self, unit: Unit, progress: _Progress) -> None:
-        """The server ignores STARTINDEX: right only if its one page holds everything."""
-        whole = len(progress.last) != self._parameters.page_size
+    def _check_whole(self, unit: Unit, progress: _Progress) -> None:
+        """A page came again, so the server ignores STARTINDEX: right only if its first page holds everything."""
         if progress.matched is not None:
-            whole = len(progress.last) >= progress.matched
-        if not whole or progress.objects != len(progress.last):
+            whole = progress.objects >= progress.matched
+        else:
+            whole = progress.objects != self._parameters.page_size
+        if not whole or progress.pages > 1:
             raise SourceError(
-                f"{self._place(unit)}: the server sends the same {len(progress.last)} objects again, it ignores "
-                "STARTINDEX; set `paging: none`, or raise page_size above the number of objects"
+                f"{self._place(unit)}: the server sends the same objects again ({len(progress.different)} different "
+                "so far), it ignores STARTINDEX; set `paging: none`, or raise page_size above the number of objects"
             )
 
     def _check_complete(self, unit: Unit, progress: _Progress) -> None:
+        """Nothing is missing, as far as that can be told.
+
+        Where pages are cut from an order that changes, what comes twice pushes others out. A county that keeps an
+        object twice can cause one such pair at each seam between two pages, and no more.
+        """
         if progress.matched is not None and progress.objects < progress.matched:
             raise SourceError(
                 f"{self._place(unit)}: {progress.objects} objects came ({len(progress.different)} different), "
                 f"{progress.matched} are announced; harvest again, with a smaller page_size if this stays"
+            )
+        missing = progress.matched is None or len(progress.different) < progress.matched
+        if missing and progress.again > progress.pages - 1:
+            raise SourceError(
+                f"{self._place(unit)}: {progress.again} objects came again on a later page, so as many may be missing: "
+                "the server has no stable order; set `extra: {sortBy: <its key>}`, or `paging: none`"
             )
 
     def _unit(self, feature_type: FeatureType, type_name: str, number: int, start: int) -> Unit:
@@ -260,20 +294,20 @@ class Harvester:
         )
 
     def _survey(self, delivery: Delivery, feature_type: FeatureType) -> _Page:
-        """Count a page. The DATA of some servers is the time of the answer, so only keys tell pages apart."""
+        """Count a page."""
         key = feature_type.attributes[feature_type.key] if feature_type.key else None
         names = {name.casefold() for name in key.wfs} if key else set()
-        identities: list[str] = []
+        identities: list[int] = []
         with plain_or_gzip(delivery.path, delivery.unit.id, self._limits) as stream:
-            document = Document(stream, self._place(delivery.unit))
+            document = Document(stream, self._place(delivery.unit), self._parameters.encoding)
             for batch in document.batches():
                 identities += [_identity(element, names) for element in batch]
         matched = document.attributes.get("numberMatched", "unknown")
         return _Page(len(identities), int(matched) if matched.isdecimal() else None, identities)
 
 
-def _identity(element: Any, key_names: set[str]) -> str:
-    for child in element:
-        if local(child.tag).casefold() in key_names and child.text and child.text.strip():
-            return str(child.text).strip()
-    return " ".join(" ".join(map(str, child.itertext())) for child in element if len(child))
+def _identity(element: etree._Element, key_names: set[str]) -> int:
+    """Of key and coordinates: some servers give a new gml:id and the time of the answer as DATA in each answer."""
+    telling = [child for child in element if len(child) or local(child.tag).casefold() in key_names]
+    words = tuple(word for child in telling for text in child.itertext() if (word := str(text).strip()))
+    return hash(words or tuple(map(str, element.itertext())))

@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sdi.errors import SourceError
 from sdi.harvest.contract import Unit
 from sdi.harvest.http import Client, shown
+from sdi.harvest.tls import context
 from sdi.harvest.unpack import Limits
+from sdi.model.trust import Tls
 
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+")]
 
@@ -51,9 +53,13 @@ class FileParameters(BaseModel):
 class Deliveries:
     """The files that the parameters name; of a folder those that end in one of `suffixes`."""
 
-    def __init__(self, parameters: FileParameters, home: Path, suffixes: tuple[str, ...]) -> None:
+    def __init__(
+        self, parameters: FileParameters, home: Path, suffixes: tuple[str, ...], tls: Tls | None = None
+    ) -> None:
         self._parameters, self._home, self._suffixes = parameters, home, suffixes
-        self._client = Client(parameters.headers, parameters.timeout_s)
+        self._client = Client(
+            parameters.headers, parameters.timeout_s, trust=context(tls, home), limits=parameters.limits
+        )
 
     def units(self) -> Iterator[Unit]:
         """A unit per file or address. Raises SourceError where there is none."""

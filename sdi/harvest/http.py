@@ -1,4 +1,4 @@
-"""Downloads from county servers: patient with weak servers, certificates always verified."""
+"""Downloads from county servers: patient with weak servers, certificates always verified, answers bounded."""
 
 from __future__ import annotations
 
@@ -8,23 +8,35 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
 import httpx
 
 from sdi import __version__
 from sdi.errors import SourceError
+from sdi.harvest.tls import context, presented
+from sdi.harvest.unpack import Limits
 
 ATTEMPTS = 5
 """How often one request is tried."""
 LONGEST_WAIT_S = 60.0
 """No wait between two attempts is longer, whatever Retry-After says."""
+MOST_REDIRECTS = 5
+SLOWEST_BYTES_PER_S = 100
+"""A server that keeps the line busy with less than this, once its time is up, is as silent as one that says nothing."""
+SMALL_BYTES = 64 << 20
+"""Most bytes of an answer that is taken into memory."""
+ANY_SIZE = Limits(50_000 << 20, max_ratio=300)
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+_HOPELESS = ("CERTIFICATE_VERIFY_FAILED", "UNSAFE_LEGACY_RENEGOTIATION_DISABLED")
+"""What OpenSSL says where another attempt would end alike."""
 
 
 class Client:
-    """GET requests to county servers; `pause_s` is the first wait, doubled after each failure."""
+    """GET requests to county servers; `pause_s` is the first wait, doubled after each failure.
+
+    `trust` is what sdi.harvest.tls.context makes of the source's exception, `limits` bounds what is saved.
+    """
 
     def __init__(
         self,
@@ -32,30 +44,36 @@ class Client:
         timeout_s: float = 120.0,
         pause_s: float = 2.0,
         attempts: int = ATTEMPTS,
+        trust: ssl.SSLContext | None = None,
+        limits: Limits = ANY_SIZE,
     ) -> None:
         self._headers = {"User-Agent": f"sdi/{__version__}", "Accept-Encoding": "gzip", **(headers or {})}
         self._timeout = httpx.Timeout(timeout_s, connect=min(timeout_s, 30.0))
-        self._pause_s, self._attempts = pause_s, attempts
+        self._timeout_s, self._pause_s, self._attempts = timeout_s, pause_s, attempts
+        self._trust, self._limits = trust or context(None, Path()), limits
 
     def get(self, url: str, params: Mapping[str, str] | None = None) -> bytes:
         """The body of a small answer. Raises SourceError with address, status and what to do."""
-        return self._patiently(url, lambda: self._once(url, params, lambda response: response.read()))
+        small = Limits(SMALL_BYTES, self._limits.max_ratio)
+        return self._patiently(url, lambda: self._once(url, params, lambda response: b"".join(
+            self._pieces(response, small))))
 
     def save(self, url: str, into: Path, params: Mapping[str, str] | None = None) -> None:
         """Write the body of an answer of any size to a file. Raises SourceError as `get` does."""
 
         def write(response: httpx.Response) -> None:
             with into.open("wb") as file:
-                for piece in response.iter_bytes(1 << 18):
+                for piece in self._pieces(response, self._limits):
                     file.write(piece)
 
         self._patiently(url, lambda: self._once(url, params, write))
 
     def _once[T](self, url: str, params: Mapping[str, str] | None, take: Callable[[httpx.Response], T]) -> T:
         with self._open(url, params) as response:
-            if response.is_error:
-                response.read()
-            response.raise_for_status()
+            if "," in response.headers.get("Content-Encoding", ""):
+                raise SourceError(f"{shown(url)}: its answer is packed several times over, as a bomb would be")
+            if not response.is_success:
+                raise _Refused(response)
             return take(response)
 
     @contextmanager
@@ -63,27 +81,45 @@ class Client:
         address = httpx.URL(url)
         if params:
             address = address.copy_merge_params(params)
-        with (
-            httpx.Client(verify=_trust(), timeout=self._timeout, follow_redirects=True, max_redirects=5) as client,
-            client.stream("GET", address, headers=self._headers) as response,
-        ):
-            if address.scheme == "https" and any(r.url.scheme != "https" for r in (*response.history, response)):
-                raise SourceError(f"{shown(url)}: redirected from https to http; if that is meant, declare http")
-            yield response
+        with httpx.Client(verify=self._trust, timeout=self._timeout) as client:
+            request = client.build_request("GET", address, headers=self._headers)
+            for _ in range(MOST_REDIRECTS + 1):
+                response = client.send(request, stream=True)
+                try:
+                    if response.next_request is None:
+                        yield response
+                        return
+                    request = _followed(url, request, response.next_request)
+                finally:
+                    response.close()
+        raise SourceError(f"{shown(url)}: redirected again and again; correct the address in the source's file")
+
+    def _pieces(self, response: httpx.Response, limits: Limits) -> Iterator[bytes]:
+        """The body as it comes, unpacked. Raises SourceError for a bomb, ReadTimeout for a server that only drips."""
+        since, size = time.monotonic(), 0
+        for piece in response.iter_bytes():
+            size += len(piece)
+            received, took = response.num_bytes_downloaded, time.monotonic() - since
+            if size > limits.most(received):
+                raise SourceError(f"{shown(str(response.url))}: {received >> 10} kB of its answer unpack to more than "
+                                  f"{limits.most(received) >> 20} MB; ask the county, or raise the limit of the source")
+            if took > self._timeout_s and received < took * SLOWEST_BYTES_PER_S:
+                raise httpx.ReadTimeout(f"{received} bytes in {took:.0f} s", request=response.request)
+            yield piece
 
     def _patiently[T](self, url: str, ask: Callable[[], T]) -> T:
         wait = self._pause_s
         for left in range(self._attempts - 1, -1, -1):
             try:
                 return ask()
-            except httpx.HTTPStatusError as error:
-                if error.response.status_code not in _AGAIN or not left:
-                    raise SourceError(_refusal(url, error.response)) from error
-                wait = max(wait, _retry_after(error.response))
-            except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects) as error:
+            except _Refused as refused:
+                if refused.status not in _AGAIN or not left:
+                    raise SourceError(f"{shown(url)}: {refused}") from refused
+                wait = max(wait, refused.retry_after_s)
+            except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
                 raise SourceError(f"{shown(url)}: {error}; correct the address in the source's file") from error
             except httpx.HTTPError as error:
-                if not left or "CERTIFICATE_VERIFY_FAILED" in str(error):
+                if not left or any(sign in str(error) for sign in _HOPELESS):
                     raise SourceError(_silence(url, error)) from error
             time.sleep(min(wait, LONGEST_WAIT_S) * random.uniform(0.9, 1.1))
             wait *= 2
@@ -99,33 +135,51 @@ def shown(url: str) -> str:
     return str(address.copy_with(userinfo=b"")) if address.userinfo else url
 
 
-@cache
-def _trust() -> ssl.SSLContext:
-    """The certificates that are trusted; reading them takes longer than a request."""
-    return httpx.create_ssl_context()
+def _followed(url: str, asked: httpx.Request, redirected: httpx.Request) -> httpx.Request:
+    """A redirect that may be followed: within the declared host, and never back to plain http. Raises SourceError.
+
+    Another host would get the headers of the source, could be one of the node's own network, and is a change that
+    the region should know of: so it has to be declared.
+    """
+    new = redirected.url
+    if new.scheme not in ("http", "https"):
+        raise SourceError(f"{shown(url)}: redirected to {shown(str(new))}, which is no web address; ask the county")
+    if new.host != asked.url.host:
+        raise SourceError(f"{shown(url)}: redirected to another host: {shown(str(new.copy_with(query=None)))}; if the "
+                          "county confirms that it has moved, put that address in the source's file")
+    if asked.url.scheme == "https" and new.scheme != "https":
+        raise SourceError(f"{shown(url)}: redirected from https to http; if that is meant, declare http")
+    return redirected
 
 
-def _retry_after(response: httpx.Response) -> float:
-    given = response.headers.get("Retry-After", "")
-    return float(given) if given.isdecimal() else 0.0
+class _Refused(Exception):
+    """An answer with a status that is no success, in words."""
 
-
-def _refusal(url: str, response: httpx.Response) -> str:
-    advice = {
-        401: "it wants a user name and password",
-        403: "it does not let us in: ask the county for access",
-        404: "nothing is there: ask the county for the new address",
-        429: "it wants fewer requests: harvest it at another time",
-    }.get(response.status_code, "try again later, or ask the county" if response.is_server_error else "see the address")
-    said = " ".join(re.sub(r"<[^>]*>", " ", response.text[:5000]).split())[:300]
-    return f"{shown(url)}: HTTP {response.status_code} {response.reason_phrase}; {advice}" + (
-        f"; it says: {said}" if said else ""
-    )
+    def __init__(self, response: httpx.Response) -> None:
+        self.status = response.status_code
+        given = response.headers.get("Retry-After", "")
+        self.retry_after_s = float(given) if given.isdecimal() else 0.0
+        advice = {
+            401: "it wants a user name and password",
+            403: "it does not let us in: ask the county for access",
+            404: "nothing is there: ask the county for the new address",
+            429: "it wants fewer requests: harvest it at another time",
+        }.get(self.status, "try again later, or ask the county" if response.is_server_error else "see the address")
+        body = next(response.iter_bytes(), b"")[:5_000].decode(response.encoding or "utf-8", "replace")
+        said = " ".join(re.sub(r"<[^>]*>", " ", body).split())[:300]
+        words = f"; it says: {said}" if said else ""
+        super().__init__(f"HTTP {self.status} {response.reason_phrase}; {advice}{words}")
 
 
 def _silence(url: str, error: httpx.HTTPError) -> str:
     if isinstance(error, httpx.TimeoutException):
         return f"{shown(url)}: no answer in time; raise timeout_s or try again later"
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return f"{shown(url)}: its certificate cannot be verified ({error}); the county must renew it"
+        address = error.request.url
+        found = presented(address.host, address.port or 443)
+        pin = f", or confirm by telephone that it is theirs: then `tls: {{pin_sha256: {found}}}`" if found else ""
+        return f"{shown(url)}: its certificate cannot be verified ({error}); the county must renew it{pin}"
+    if "UNSAFE_LEGACY_RENEGOTIATION_DISABLED" in str(error):
+        return (f"{shown(url)}: its server does not know RFC 5746; the county must update it; until then "
+                "`tls: {legacy_renegotiation: true}` in the source's file")
     return f"{shown(url)}: {str(error) or type(error).__name__}; is the address right, is the server up?"

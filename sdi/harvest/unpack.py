@@ -23,13 +23,17 @@ class Limits:
     def __init__(self, max_bytes: int, max_ratio: float) -> None:
         self.max_bytes, self.max_ratio = max_bytes, max_ratio
 
+    def most(self, packed: int) -> int:
+        """How many bytes so many packed ones may unpack to."""
+        return min(self.max_bytes, max(RATIO_FREE, int(packed * self.max_ratio)))
+
 
 class _Limited(io.RawIOBase):
     """A stream that counts what comes out of it; damage and excess become SourceErrors."""
 
     def __init__(self, inner: IO[bytes], name: str, packed: int, limits: Limits) -> None:
         self._inner, self._name, self._count = inner, name, 0
-        self._most = min(limits.max_bytes, max(RATIO_FREE, int(packed * limits.max_ratio)))
+        self._most = limits.most(packed)
 
     def readable(self) -> bool:
         return True

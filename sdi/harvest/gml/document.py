@@ -38,10 +38,13 @@ _BOUNDS = tuple(f"{{{namespace}}}Envelope" for namespace in NAMESPACES)
 
 
 class Document:
-    """A collection of features in a stream; `name` stands in messages and positions."""
+    """A collection of features in a stream; `name` stands in messages and positions.
 
-    def __init__(self, stream: IO[bytes], name: str) -> None:
-        self._stream, self.name = stream, name
+    `encoding` overrules what the document says of itself.
+    """
+
+    def __init__(self, stream: IO[bytes], name: str, encoding: str | None = None) -> None:
+        self._stream, self.name, self._encoding = stream, name, encoding
         self.attributes: dict[str, str] = {}
         """Attributes of the root by local name (numberMatched, numberReturned …), known with the first batch."""
         self.srs_name: str | None = None
@@ -53,7 +56,7 @@ class Document:
         Raises SourceError, with the line, where the document is truncated, malformed, or no collection.
         """
         head = self._read_root()
-        parser = etree.XMLPullParser(events=("start",), tag=self._root.tag, huge_tree=True, **SAFE)
+        parser = etree.XMLPullParser(events=("start",), tag=self._root.tag, huge_tree=True, **self._options)
         root: etree._Element | None = None
         unfinished = 0
         piece = head
@@ -76,13 +79,17 @@ class Document:
         if root is not None and (done := self._take(root, final=True)):
             yield done
 
+    @property
+    def _options(self) -> dict[str, Any]:
+        return SAFE | {"encoding": self._encoding}
+
     def check(self) -> None:
         """Look at the root only. Raises SourceError where it is no collection."""
         self._read_root()
 
     def _read_root(self) -> bytes:
         """The bytes up to the root's start tag or beyond, after what is no collection has been refused."""
-        parser = etree.XMLPullParser(events=("start",), **SAFE)
+        parser = etree.XMLPullParser(events=("start",), **self._options)
         head = b""
         try:
             while len(head) < PROLOGUE and (piece := self._stream.read(1 << 12)):

@@ -146,7 +146,7 @@ def test_addresses(run: Run) -> None:
         (404, {}, "HTTP 404 Not Found; nothing is there"),
         (403, {}, "HTTP 403 Forbidden; it does not let us in"),
         (500, {}, "HTTP 500 .*try again later"),
-        (302, {"Location": "/wfs"}, "maximum allowed redirects"),
+        (302, {"Location": "/wfs"}, "redirected again and again"),
     ],
 )
 def test_addresses_that_fail(run: Run, status: int, headers: dict[str, str], message: str) -> None:
