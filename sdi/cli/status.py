@@ -1,14 +1,17 @@
-"""Show what each source last brought in: version, when, how many objects, and what went wrong since."""
+"""Show how each source is doing: what is served, how old it is, what went wrong last, when it is harvested next.
+
+A source is `late` when its data were last found up to date longer ago than its `promise_h` says.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
-from datetime import datetime
-from typing import Any
+from dataclasses import asdict
+from datetime import UTC, datetime
 
-from psycopg.rows import dict_row
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from sdi.db.cluster import node_database
@@ -16,7 +19,9 @@ from sdi.db.migrate import migrate
 from sdi.db.queries import query
 from sdi.harvest.progress import wide_console
 from sdi.model.load import load_region
+from sdi.model.schedule import WARSAW
 from sdi.settings import Settings
+from sdi.store.status import SourceStatus, source_statuses
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,36 +34,49 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     region = load_region(settings.home, settings.region).region
     with node_database(settings) as database:
         migrate(database, region.registers.values())
-        with database.connect("harvest", row_factory=dict_row) as connection:
-            rows = {row["source"]: row for row in connection.execute(query("status", "sources"))}
-            counts = connection.execute(query("status", "objects")).fetchall()
-    never = {"version": None, "committed_at": None, "checked_at": None, "state": None, "message": None, "issues": 0}
-    for name in sorted({*region.sources, *rows}):
-        row = rows.setdefault(name, {"source": name, **never})
-        row["declared"] = name in region.sources
-        row["objects"] = {c["feature_type"]: c["objects"] for c in counts if c["source"] == name}
-    found = [rows[name] for name in sorted(rows)]
+        with database.connect("harvest") as connection:
+            found = source_statuses(connection, region, datetime.now(UTC))
+            workers = connection.execute(query("schedule", "workers")).fetchone()
     if options.json:
-        print(json.dumps(found, ensure_ascii=False, indent=2, default=datetime.isoformat))
+        facts = [{**asdict(status), "promise": status.promise} for status in found]
+        print(json.dumps(facts, ensure_ascii=False, indent=2, default=datetime.isoformat))
         return 0
-    _show(found, wide_console())
+    console = wide_console()
+    _show(found, console)
+    if any(status.schedule for status in found) and not (workers and workers[0]):
+        console.print("No worker is running: nothing is harvested by schedule. Start `sdi worker`.", style="yellow")
     return 0
 
 
-def _show(found: list[dict[str, Any]], console: Console) -> None:
-    table = Table("source", "version", "committed", "up to date", "objects", "issues", "last run", show_edge=False)
-    for row in found:
-        state = row["state"] or "never harvested"
+def _show(found: list[SourceStatus], console: Console) -> None:
+    table = Table("source", "version", "committed", "up to date", "age / promise", "objects", "issues", "last run",
+                  "next run", show_edge=False)
+    now = datetime.now(UTC)
+    for status in found:
+        bad = status.problem is not None or status.promise == "late"
         table.add_row(
-            row["source"] + ("" if row["declared"] else " (no longer declared)"), str(row["version"] or ""),
-            _moment(row["committed_at"]), _moment(row["checked_at"]), f"{sum(row['objects'].values()):,}",
-            f"{row['issues']:,}", state, style="red" if state in ("failed", "refused") else "",
+            status.source + ("" if status.declared else " (no longer declared)"), str(status.version or ""),
+            _moment(status.committed_at), _moment(status.checked_at), _age(status),
+            f"{sum(status.objects.values()):,}", f"{status.issues:,}", status.state or "never harvested",
+            _next(status, now), style="red" if bad else "",
         )
     console.print(table)
-    for row in found:
-        if row["message"] and row["state"] in ("failed", "refused"):
-            console.print(f"{row['source']}: {row['message']}", highlight=False, markup=False)
+    for status in found:
+        if status.problem:
+            console.print(f"[red]{escape(status.source)}[/]: {escape(status.problem)}", highlight=False)
+
+
+def _age(status: SourceStatus) -> str:
+    age = "" if status.age_h is None else f"{status.age_h:,.1f} h"
+    return age if status.promise_h is None else f"{age} / {status.promise_h:g} h {status.promise}".strip()
+
+
+def _next(status: SourceStatus, now: datetime) -> str:
+    if status.next_at is None:
+        return "by hand"
+    when = "due" if status.next_at <= now else _moment(status.next_at)
+    return f"{when} (failed {status.failures}×)" if status.failures else when
 
 
 def _moment(value: datetime | None) -> str:
-    return "" if value is None else value.astimezone().strftime("%Y-%m-%d %H:%M")
+    return "" if value is None else value.astimezone(WARSAW).strftime("%Y-%m-%d %H:%M")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib import resources
+from importlib.resources.abc import Traversable
 
 import psycopg
 from psycopg import sql
@@ -21,9 +22,16 @@ _LOCK = 0x5D1
 
 
 def migrations() -> list[tuple[str, str]]:
-    """Name and text of every migration, in order."""
-    files = resources.files("sdi.db").joinpath("migrations").iterdir()
-    return sorted((f.name, f.read_text(encoding="utf-8")) for f in files if f.name.endswith(".sql"))
+    """Name and text of every migration, in order: ours, then those of the queue (procrastinate's own)."""
+    ours = resources.files("sdi.db").joinpath("migrations")
+    theirs = resources.files("procrastinate.sql").joinpath("migrations")
+    return _scripts(ours) + [
+        (f"queue/{name}", f"set local search_path to queue;\n{text}") for name, text in _scripts(theirs)
+    ]
+
+
+def _scripts(folder: Traversable) -> list[tuple[str, str]]:
+    return sorted((f.name, f.read_text(encoding="utf-8")) for f in folder.iterdir() if f.name.endswith(".sql"))
 
 
 def migrate(database: Database, registers: Iterable[Register]) -> list[str]:
@@ -89,3 +97,6 @@ def _grants(connection: psycopg.Connection[tuple[object, ...]], schemas: list[st
     connection.execute("grant all on all tables in schema sdi to sdi_harvest")
     connection.execute("grant all on all sequences in schema sdi to sdi_harvest")
     connection.execute("grant all on schema stage to sdi_harvest")
+    connection.execute("grant usage on schema queue to sdi_harvest")
+    connection.execute("grant all on all tables in schema queue to sdi_harvest")
+    connection.execute("grant all on all sequences in schema queue to sdi_harvest")

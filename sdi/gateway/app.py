@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
-import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -25,10 +23,12 @@ from sdi.gateway.limits import Limits
 from sdi.gateway.pages import Pages
 from sdi.gateway.problems import Problem, on_failure, on_problem
 from sdi.gateway.publications import Build, Publications
+from sdi.gateway.sources import Sources
 from sdi.model.text import Text
 from sdi.services import services
 from sdi.services.contract import Engines, Published
 from sdi.settings import Settings
+from sdi.supervised import die_with_parent
 
 POOL_SIZE = 8
 """Connections of one web worker: as many requests may wait for PostgreSQL at once."""
@@ -42,6 +42,7 @@ class Gateway:
         self.publications = publications
         self.services = services(engines)
         self.pages = Pages(engines)
+        self.sources = Sources(self.pages)
 
     def app(self) -> Starlette:
         """The Starlette application."""
@@ -51,6 +52,7 @@ class Gateway:
                 Route("/", self.region_page, methods=["GET"]),
                 Route("/health", self.health, methods=["GET"]),
                 Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
+                Route("/region/sources", self.sources_page, methods=["GET"]),
                 Route("/{tenant}", self.to_landing, methods=["GET"]),
                 Route("/{tenant}/", self.tenant_page, methods=["GET"]),
                 Route("/{tenant}/{protocol}", self.service, methods=every),
@@ -77,6 +79,10 @@ class Gateway:
     async def region_page(self, request: Request) -> Response:
         """The region with its partners."""
         return await self.pages.region(request, await self._build())
+
+    async def sources_page(self, request: Request) -> Response:
+        """How the region's sources are doing, as a page or as JSON."""
+        return await self.sources.answer(request, await self._build())
 
     async def tenant_page(self, request: Request) -> Response:
         """A tenant's landing page."""
@@ -113,15 +119,8 @@ class Gateway:
 
 def create() -> Starlette:
     """What each uvicorn worker calls; `sdi serve` has put the engines into the environment."""
-    _die_with_parent()
+    die_with_parent()
     settings = Settings.from_environment()
     database = Database(os.environ["SDI_DATABASE_URL"])
     engines = Engines(database.pool("serve", POOL_SIZE), Path(os.environ["SDI_MAPSERV_SOCKET"]), settings.home)
     return Gateway(engines, Publications(settings.var / "build")).app()
-
-
-def _die_with_parent() -> None:
-    """Have the kernel end this worker when `sdi serve` dies, however it dies (prctl(2), PR_SET_PDEATHSIG)."""
-    ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGTERM)
-    if os.getppid() != int(os.environ["SDI_SUPERVISOR"]):
-        os.kill(os.getpid(), signal.SIGTERM)

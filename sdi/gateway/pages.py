@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import jinja2
 from starlette.concurrency import run_in_threadpool
@@ -19,11 +18,10 @@ from sdi.gateway.problems import language_of
 from sdi.gateway.publications import Build
 from sdi.model.identity import dataset_record_id
 from sdi.model.region import REGION_TENANT, Tenant
+from sdi.model.schedule import WARSAW
 from sdi.model.text import Text
 from sdi.services.contract import Engines, Published
 from sdi.store.statistics import Statistics, tenant_statistics
-
-WARSAW = ZoneInfo("Europe/Warsaw")
 
 SERVICE_TITLES: Mapping[str, Text] = {
     "ogcapi": Text(pl="OGC API – Obiekty", en="OGC API – Features"),
@@ -79,7 +77,7 @@ class Pages:
             for name, p in build.tenants.items() if name != REGION_TENANT
         ]
         partners.sort(key=lambda pair: (pair[0].tenant.teryt or "", pair[0].tenant.id))
-        return self._render(
+        return self.render(
             "region.html", request, language, region=build.region, whole=whole, partners=partners,
             objects=sum(s.objects for s in statistics.values()),
             updated=max((s.committed_at for s in statistics.values()), default=None),
@@ -90,7 +88,7 @@ class Pages:
         language = language_of(request)
         tenant = published.tenant
         statistics, address = await run_in_threadpool(self._facts, published, language)
-        return self._render(
+        return self.render(
             "tenant.html", request, language, region=published.region, tenant=tenant, addresses=published.addresses,
             services=[(protocol, SERVICE_TITLES[protocol].get(language)) for protocol in tenant.services],
             tables=_tables(published, statistics, language),
@@ -106,7 +104,8 @@ class Pages:
             statistics = tenant_statistics(connection, published.tenant)
             return statistics, picture(connection, published.tenant, statistics, published.addresses, language)
 
-    def _render(self, name: str, request: Request, language: str, **values: Any) -> Response:
+    def render(self, name: str, request: Request, language: str, **values: Any) -> Response:
+        """A page from its template, in one language."""
         html = self.templates.get_template(name).render(
             language=language, other="en" if language == "pl" else "pl",
             say=lambda pl, en: en if language == "en" else pl, **values,

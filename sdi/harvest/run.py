@@ -119,7 +119,7 @@ def fingerprint(source: Source, region: Region, kind: type[Harvester[Any]]) -> s
         for teryt, unit in region.units.items()
         if teryt.startswith(source.county)
     }
-    facts = [STAGING, kind.version, source.model_dump(mode="json"), units,
+    facts = [STAGING, kind.version, source.model_dump(mode="json", exclude={"schedule", "promise_h"}), units,
              {name: region.registers[name].model_dump(mode="json") for name in registers}]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

@@ -12,6 +12,7 @@ from shapely.geometry.base import BaseGeometry
 
 from sdi.model.expectations import Expectations
 from sdi.model.register import FeatureType, Register
+from sdi.model.schedule import NEVER, HarvestRules, Hours, Schedule
 from sdi.model.text import Declared, Language, Text
 from sdi.model.trust import Tls
 
@@ -96,6 +97,10 @@ class Source(Declared):
     parameters: dict[str, Any] = Field(default_factory=dict)
     """What the kind needs; checked by the kind's own model."""
     expect: Expectations = Expectations()
+    schedule: Schedule | None = None
+    """When the worker harvests it, a cron line or `never` (default: as the region says)."""
+    promise_h: Hours | None = None
+    """How many hours old its data may be (default: as the region says)."""
     tls: Tls | None = None
     """The exception from the verification of the server's certificate (default: none)."""
 
@@ -123,6 +128,7 @@ class RegionFile(Declared):
     languages: tuple[Language, ...] = ("pl", "en")
     licence: Licence
     services: tuple[Protocol, ...] = PROTOCOLS
+    harvest: HarvestRules = HarvestRules()
 
 
 class Tenant(Declared):
@@ -189,6 +195,15 @@ class Region(Declared):
     def owned_by(self, source: Source) -> tuple[FeatureType, ...]:
         """The feature types that `source` delivers."""
         return self.expand(source.delivers)
+
+    def schedule_of(self, source: Source) -> str | None:
+        """The cron line by which the worker harvests `source`; None: only by hand."""
+        schedule = source.schedule or self.file.harvest.schedule
+        return None if schedule == NEVER else schedule
+
+    def promise_of(self, source: Source) -> float | None:
+        """How many hours old the data of `source` may be; None where nothing is promised."""
+        return source.promise_h or self.file.harvest.promise_h
 
     def delivered(self, teryt: str | None) -> tuple[FeatureType, ...]:
         """The feature types that any source delivers for a county, a commune or (None) the region."""

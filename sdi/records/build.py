@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
-from urllib.parse import urlsplit
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -22,6 +21,7 @@ from sdi.model.identity import Addresses, dataset_identifier, dataset_record_id,
 from sdi.model.region import Region, Tenant
 from sdi.model.register import Register
 from sdi.model.text import Text
+from sdi.records.places import public_place
 from sdi.records.profile import Profile
 from sdi.store.statistics import Statistics
 
@@ -199,12 +199,8 @@ def _places(of: dict[str, Any]) -> list[str]:
     """Distinct public places in a commit's lineage: addresses without user, password and query; of a path its name."""
     places: dict[str, None] = {}
     for delivery in of.get("deliveries") or ():
-        origin = str(delivery.get("origin") or "")
-        parts = urlsplit(origin)
-        if parts.scheme in ("http", "https") and parts.hostname:
-            places[f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"] = None
-        elif name := origin.rstrip("/").rpartition("/")[2]:
-            places[name] = None
+        if place := public_place(str(delivery.get("origin") or "")):
+            places[place] = None
     return list(places)
 
 

@@ -94,7 +94,8 @@ def test_a_declaration_without_mistakes(home: Home) -> None:
     ("text", "finding"),
     [
         ("kind: gml\ncounty: 0415\ndelivers: [egib]\nnonsense: 1\n",
-         "4: unknown field `nonsense`; known are: title, kind, county, commune, delivers, parameters, expect"),
+         "4: unknown field `nonsense`; known are: title, kind, county, commune, delivers, parameters, expect, "
+         "schedule, promise_h, tls"),
         ("kind: gml\ncounty: 0415\ntitel: {pl: a, en: a}\ndelivers: [egib]\n",
          "3: unknown field `titel`; did you mean `title`?"),
         ("kind: gml\ncounty: 0415\ndelivers: [egib]\nexpect:\n  mni: {}\n",

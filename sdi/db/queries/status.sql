@@ -1,9 +1,12 @@
 -- name: sources
--- Per source: the version that is served, when it was last found up to date, and how the last run ended.
-select r.source, v.version, v.committed_at, good.ended_at as checked_at,
+-- Per source that has ever been tried: the version that is served, when it was last found up to date, how the last run
+-- ended, and what the workers have planned.
+select coalesce(r.source, s.source) as source, v.version, v.committed_at, good.ended_at as checked_at,
        r.run, r.state, r.started_at, r.ended_at, r.message,
-       (select count(*) from sdi.issue i where i.run = good.run) as issues
+       (select count(*) from sdi.issue i where i.run = good.run) as issues,
+       s.schedule, s.next_at, s.failures, s.ended_at as attempted_at, s.problem
 from (select distinct on (source) * from sdi.run order by source, run desc) r
+full join sdi.schedule s on s.source = r.source
 left join lateral (
     select version, committed_at from sdi.version v where v.source = r.source order by version desc limit 1
 ) v on true
@@ -11,7 +14,7 @@ left join lateral (
     select run, ended_at from sdi.run g
     where g.source = r.source and g.state in ('committed', 'unchanged') order by run desc limit 1
 ) good on true
-order by r.source
+order by 1
 
 -- name: objects
 -- Objects served, by source and feature type.

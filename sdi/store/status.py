@@ -1,0 +1,101 @@
+"""How each source is doing: what is served of it, how old that is, what went wrong last, when it is tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+import psycopg
+from psycopg.rows import dict_row
+
+from sdi.db.queries import query
+from sdi.model.region import Region
+from sdi.model.schedule import next_run
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """One source. All times have a time zone."""
+
+    source: str
+    declared: bool
+    """False: its data are served, and its file is gone or has a mistake."""
+    version: int | None = None
+    """The version that is served; None before the first."""
+    committed_at: datetime | None = None
+    """When that version was committed."""
+    checked_at: datetime | None = None
+    """When it was last found up to date: the end of the last harvest that went well."""
+    age_h: float | None = None
+    """Hours since then."""
+    promise_h: float | None = None
+    """Hours that may pass; None: nothing is promised."""
+    objects: dict[str, int] = field(default_factory=dict)
+    """Objects served, by feature type."""
+    issues: int = 0
+    """What was wrong with objects of the last harvest that went well."""
+    state: str | None = None
+    """How the last run ended, or `running`; None before the first."""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    problem: str | None = None
+    """Why the last attempt failed or was refused; None where it went well."""
+    schedule: str | None = None
+    """Its cron line, in Polish civil time; None: it is harvested by hand."""
+    next_at: datetime | None = None
+    """When it is harvested next; in the past: it is due, and waits for a worker or is being harvested."""
+    failures: int = 0
+    """Failed attempts in a row after which it is tried sooner than its cron line says."""
+
+    @property
+    def promise(self) -> Literal["ok", "late"] | None:
+        """Whether the data are as new as promised; None where nothing is promised."""
+        if self.promise_h is None:
+            return None
+        return "ok" if self.age_h is not None and self.age_h <= self.promise_h else "late"
+
+
+def source_statuses(connection: Connection, region: Region, now: datetime) -> list[SourceStatus]:
+    """Every source that is declared or has data, by id."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = {row["source"]: row for row in cursor.execute(query("status", "sources")).fetchall()}
+        counts = cursor.execute(query("status", "objects")).fetchall()
+    names = sorted({*region.sources, *(name for name, row in rows.items() if row["run"] is not None)})
+    return [_status(name, region, rows.get(name, {}), counts, now) for name in names]
+
+
+def _status(
+    name: str, region: Region, row: dict[str, Any], counts: Iterable[dict[str, Any]], now: datetime
+) -> SourceStatus:
+    source = region.sources.get(name)
+    checked_at = row.get("checked_at")
+    schedule = region.schedule_of(source) if source else None
+    next_at = None
+    if schedule is not None:
+        next_at = row["next_at"] if row.get("schedule") == schedule else next_run(schedule, now)
+    return SourceStatus(
+        source=name,
+        declared=source is not None,
+        age_h=None if checked_at is None else round((now - checked_at).total_seconds() / 3600, 1),
+        promise_h=region.promise_of(source) if source else None,
+        objects={c["feature_type"]: c["objects"] for c in counts if c["source"] == name},
+        issues=row.get("issues") or 0,
+        problem=_problem(row),
+        schedule=schedule,
+        next_at=next_at,
+        failures=row.get("failures") or 0,
+        checked_at=checked_at,
+        **{key: row.get(key) for key in ("version", "committed_at", "state", "started_at", "ended_at")},
+    )
+
+
+def _problem(row: dict[str, Any]) -> str | None:
+    """What a worker noted last, unless a run by hand has ended since; some attempts fail before they become a run."""
+    noted, ended = row.get("attempted_at"), row.get("ended_at")
+    if noted is not None and (ended is None or noted >= ended):
+        return str(row["problem"]) if row["problem"] else None
+    return str(row["message"]) if row.get("state") in ("failed", "refused") else None

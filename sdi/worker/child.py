@@ -1,0 +1,60 @@
+"""One harvest in a process of its own: `python -m sdi.worker.child <source>`, started by a worker.
+
+Progress goes to standard error; how it ended is one JSON object on standard output. It goes on where an earlier
+process was stopped, and it stops when its worker dies.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from dataclasses import asdict
+from types import FrameType
+
+from sdi.db.cluster import node_database
+from sdi.db.migrate import migrate
+from sdi.errors import SdiError, SourceError
+from sdi.harvest.progress import Lines
+from sdi.harvest.run import harvest
+from sdi.model.load import load_region
+from sdi.settings import Settings
+from sdi.supervised import die_with_parent
+from sdi.worker.agenda import Ending
+
+INTERRUPTED = 130
+"""The exit code of a harvest that was stopped and can be gone on with."""
+
+
+def main(source: str) -> int:
+    """Harvest one source; the declaration is read anew."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        die_with_parent()
+        print(json.dumps(asdict(_ending(source, Settings.from_environment()))))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0
+
+
+def _ending(source: str, settings: Settings) -> Ending:
+    try:
+        loaded = load_region(settings.home, settings.region)
+        declared = loaded.region.sources.get(source)
+        if declared is None:
+            raise SourceError(f"sources/{source}.yaml is gone or has a mistake; see `sdi check`")
+        with node_database(settings) as database, Lines(sys.stderr) as progress:
+            migrate(database, loaded.region.registers.values())
+            outcome = harvest(declared, loaded.region, database, settings, progress)
+    except SdiError as error:
+        return Ending("failed", str(error))
+    assert outcome.state != "running"
+    return Ending(outcome.state, outcome.message)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,212 @@
+"""A worker: it queues what is due, harvests what is queued, and keeps the archive tidy."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from procrastinate import exceptions
+
+from sdi.db.database import Database
+from sdi.errors import DatabaseError, SdiError
+from sdi.harvest.archive import Archive
+from sdi.harvest.retention import prune
+from sdi.model.load import load_region
+from sdi.model.region import Region
+from sdi.settings import Settings
+from sdi.worker.agenda import FIRST_WAIT_S, Agenda, Ending
+from sdi.worker.child import INTERRUPTED
+from sdi.worker.queue import lock, queue, queueing_lock
+
+log = logging.getLogger("sdi.worker")
+
+KILL_AFTER_S = 60.0
+"""A harvest that does not stop when told to is killed."""
+TIDY_EVERY_S = 24 * 3600.0
+"""Between two looks through the archive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How quick a worker is; tests are in more of a hurry."""
+
+    look_s: float = 30.0
+    """Between two looks at what is due."""
+    sign_of_life_s: float = 10.0
+    """Between two signs of life."""
+    given_up_s: float = 30.0
+    """The jobs of a worker that has given none for so long are queued again."""
+    first_wait_s: float = FIRST_WAIT_S
+    """After a first failure; see sdi.worker.agenda."""
+
+
+class Worker:
+    """One worker process; `jobs` harvests at once."""
+
+    def __init__(self, settings: Settings, database: Database, jobs: int, pace: Pace | None = None) -> None:
+        self.settings, self.database, self.jobs, self.pace = settings, database, jobs, pace or Pace()
+        self.agenda = Agenda(database, self.pace.first_wait_s)
+        self.queue = queue(database)
+        self.task = self.queue.task(name="harvest")(self._harvest)
+        self.harvests: set[asyncio.subprocess.Process] = set()
+        self.stopping = asyncio.Event()
+        self.done = self.failed = 0
+
+    async def run(self, once: bool = False) -> int:
+        """Work until SIGTERM or SIGINT, or (`once`) until nothing is due; returns how many harvests failed.
+
+        A signal stops the harvests that run; another worker, or this one started again, goes on with them.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        async with self.queue.open_async():
+            await (self._once() if once else self._always())
+        return self.failed
+
+    def stop(self) -> None:
+        """Have the harvests stop, and `run` return."""
+        self.stopping.set()
+        for process in self.harvests:
+            process.terminate()
+            asyncio.get_running_loop().call_later(KILL_AFTER_S, _kill, process)
+
+    async def _always(self) -> None:
+        await self._until_stopped(self._work(wait=True), self._look_always())
+        if not self.stopping.is_set():
+            raise DatabaseError("the queue cannot be reached any more (see above); start the worker again")
+
+    async def _once(self) -> None:
+        """Look and work until a round has brought nothing: what is left then waits, or is another worker's."""
+        done = -1
+        while done < self.done and not self.stopping.is_set():
+            done = self.done
+            await self._look()
+            await self._until_stopped(self._work(wait=False))
+        await asyncio.to_thread(self._tidy)
+
+    async def _until_stopped(self, *parts: Coroutine[Any, Any, None]) -> None:
+        """Run the parts until one has ended or a signal came. Raises what ended a part."""
+        tasks = [asyncio.create_task(part) for part in parts]
+        stop = asyncio.create_task(self.stopping.wait())
+        done, _ = await asyncio.wait([*tasks, stop], return_when=asyncio.FIRST_COMPLETED)
+        if any(task.exception() for task in done):
+            self.stop()
+        for task in (*tasks, stop):
+            task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                raise result
+
+    async def _work(self, wait: bool) -> None:
+        """Take jobs from the queue. When cancelled: no more, and wait for those that run."""
+        await self.queue.run_worker_async(
+            concurrency=self.jobs, wait=wait, delete_jobs="always", install_signal_handlers=False,
+            fetch_job_polling_interval=self.pace.look_s, update_heartbeat_interval=self.pace.sign_of_life_s,
+            stalled_worker_timeout=self.pace.given_up_s,
+        )
+
+    async def _look_always(self) -> None:
+        tidied = -TIDY_EVERY_S
+        while True:
+            await self._look()
+            if time.monotonic() - tidied >= TIDY_EVERY_S:
+                tidied = time.monotonic()
+                await asyncio.to_thread(self._tidy)
+            await asyncio.sleep(self.pace.look_s)
+
+    async def _look(self) -> None:
+        """Queue what is due, and once more what dead workers have left."""
+        try:
+            region = await asyncio.to_thread(self._region)
+            due = await asyncio.to_thread(self.agenda.plan, region)
+        except SdiError as error:
+            log.error("%s", error)
+            return
+        for name in due:
+            source = region.sources[name]
+            job = self.task.configure(lock=lock(source, region), queueing_lock=queueing_lock(name))
+            try:
+                await job.defer_async(source=name)
+            except exceptions.AlreadyEnqueued:
+                continue  # another worker was quicker
+            log.info("%s is due", name)
+        for stalled in await self.queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=self.pace.given_up_s):
+            try:
+                await self.queue.job_manager.retry_job(stalled)
+            except exceptions.ConnectorException:
+                continue  # another worker was quicker
+            log.warning("%s: its worker is gone; it is queued again", stalled.task_kwargs.get("source"))
+
+    async def _harvest(self, source: str) -> None:
+        """The job: one harvest, unless its time has not come any more."""
+        if self.stopping.is_set() or not await asyncio.to_thread(self.agenda.is_due, source):
+            return
+        ending = await self._process(source)
+        if ending is None:
+            log.info("%s was stopped; it will be gone on with", source)
+            return
+        self.done += 1
+        self.failed += ending.state in ("failed", "refused")
+        log.info("%s: %s%s", source, ending.state, f": {ending.message}" if ending.message else "")
+        await asyncio.to_thread(self._settle, source, ending)
+
+    async def _process(self, source: str) -> Ending | None:
+        """Harvest in a process of its own; None where it was stopped."""
+        settings = self.settings
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "sdi.worker.child", source, stdout=asyncio.subprocess.PIPE,
+            env=os.environ | {
+                "SDI_HOME": str(settings.home), "SDI_VAR": str(settings.var), "SDI_REGION": settings.region,
+                "SDI_DATABASE_URL": self.database.url, "SDI_SUPERVISOR": str(os.getpid()),
+            },
+        )
+        self.harvests.add(process)
+        try:
+            if self.stopping.is_set():
+                process.terminate()
+            said, _ = await process.communicate()
+        finally:
+            self.harvests.discard(process)
+            _kill(process)
+        return _ending(process.returncode, said, self.stopping.is_set())
+
+    def _settle(self, source: str, ending: Ending) -> None:
+        self.agenda.settle(source, ending, self._region())
+
+    def _region(self) -> Region:
+        return load_region(self.settings.home, self.settings.region).region
+
+    def _tidy(self) -> None:
+        """Delete from the archive of this machine what no version needs any more."""
+        try:
+            keep = self._region().file.harvest.keep_versions
+            with self.database.connect("harvest", autocommit=True) as connection:
+                files, size = prune(connection, Archive(self.settings.var), keep)
+        except (SdiError, OSError) as error:
+            log.error("the archive was not tidied: %s", error)
+            return
+        if files:
+            log.info("%d old deliveries (%.1f MB) deleted from the archive", files, size / 1e6)
+
+
+def _ending(code: int | None, said: bytes, stopping: bool) -> Ending | None:
+    if code == 0:
+        return Ending(**json.loads(said))
+    if code == INTERRUPTED or stopping:
+        return None
+    how = f"was ended by signal {-code}" if code is not None and code < 0 else f"ended with exit code {code}"
+    return Ending("failed", f"the process of the harvest {how}; the worker's log says more")
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.kill()
