@@ -1,6 +1,8 @@
 """Kinds of county source, one small module each: the module's name is the `kind` in a source's YAML.
 
 - `gml`: exchange files by the GUGiK schemas of 2021 and 2015: a file, a folder, a pattern or http(s) addresses;
+- `ogcapi`: collections of an OGC API - Features, such as those of another node like this one, page by page;
+- `vector`: GeoPackage, GeoParquet, FlatGeobuf and zipped Shapefile, such as the national exports, from where `gml` is;
 - `wfs`: a county's WFS, page by page until done.
 
 A module has a class `Harvester` that keeps the contract of `sdi.harvest.contract.Harvester`:
