@@ -30,6 +30,8 @@ from sdi.harvest.flat import IDENTITY, FlatReader, match_columns
 from sdi.harvest.gml.attributes import Problem
 from sdi.harvest.gml.srs import Srs, UnknownSrs, parse_srs
 from sdi.harvest.http import Client, shown
+from sdi.harvest.tls import context
+from sdi.harvest.unpack import Limits
 
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 _OURS = frozenset(IDENTITY[1:])
@@ -88,7 +90,9 @@ class Harvester:
 
     def __init__(self, job: Job, parameters: OgcApiParameters) -> None:
         self._job, self._parameters = job, parameters
-        self._client = Client({"Accept": ACCEPT, **parameters.headers}, parameters.timeout_s)
+        self._client = Client({"Accept": ACCEPT, **parameters.headers}, parameters.timeout_s,
+                              trust=context(job.source.tls, job.home),
+                              limits=Limits(parameters.max_page_mb << 20, max_ratio=1000))
         self._types = {feature_type.name: feature_type for feature_type in job.feature_types}
 
     def gather(self) -> Generator[Unit, Delivery, None]:
@@ -162,7 +166,7 @@ class Harvester:
             listed += [crs for crs in described.get("crs") or () if isinstance(crs, str)]
         crs = next((uri for uri in listed if _is_epsg(uri, self._parameters.crs)), CRS84)
         asked = {**self._parameters.extra, **({"crs": crs} if crs != CRS84 else {})}
-        url = str(httpx.URL(items).copy_remove_param("f").copy_merge_params(asked))
+        url = str(httpx.URL(items).copy_merge_params(asked))
         probe = self._document(str(httpx.URL(url).copy_set_param("limit", "1")))
         state = hashlib.sha256(json.dumps([given, probe.get("numberMatched")], sort_keys=True).encode()).hexdigest()
         first = str(httpx.URL(url).copy_set_param("limit", str(self._parameters.limit)))

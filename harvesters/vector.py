@@ -80,7 +80,7 @@ class Harvester:
 
     def __init__(self, job: Job, parameters: VectorParameters) -> None:
         self._job, self._parameters = job, parameters
-        self._deliveries = Deliveries(parameters, job.home, SUFFIXES)
+        self._deliveries = Deliveries(parameters, job.home, SUFFIXES, job.source.tls)
 
     def gather(self) -> Generator[Unit, Delivery, None]:
         """A unit per file or address. Raises SourceError where there is none."""

@@ -191,7 +191,7 @@ def test_a_missing_crs_must_be_told_and_a_wrong_one_is_refused(node: EgibNode) -
     assert "EPSG:2180 by its own account, `crs` says 2177" in str(node.harvest("0415-egib").message)
 
 
-def test_geoparquet_without_a_crs_is_crs84_and_with_null_unknown(node: EgibNode) -> None:
+def test_geoparquet_with_a_null_crs_must_be_told(node: EgibNode) -> None:
     geoparquet(node.folder / "dzialki.parquet", ROWS, crs=None)
     node.source_of()
     assert "names no CRS" in str(node.harvest("0415-egib").message)
