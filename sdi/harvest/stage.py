@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import psycopg
 import shapely
 from shapely.geometry.base import BaseGeometry
 
 from sdi.harvest.contract import Feature, Issue, LeftOut, Read
 from sdi.harvest.geometry import SRID
-from sdi.harvest.places import Places
+from sdi.harvest.places import Places, representative_points
 from sdi.harvest.rows import Batch, Rows
 from sdi.model.region import Region, Source
 from sdi.model.register import FeatureType
@@ -125,25 +126,31 @@ class _UnitStage:
             self._flush_issues()
 
     def _flush_issues(self) -> None:
-        write_issues(self.stager.connection, self.stager.run, self.stager.source, self.issues)
+        write_issues(self.stager.connection, self.stager.run, self.stager.source, self.issues, self.stager.places)
         self.issues.clear()
 
 
 def write_issues(
     connection: psycopg.Connection[Any], run: int, source: Source,
-    issues: Iterable[tuple[Issue, BaseGeometry | None]],
+    issues: Sequence[tuple[Issue, BaseGeometry | None]], located: Places | None = None,
 ) -> None:
-    """Append issues of a run, each with the geometry (EPSG:2180) of its object where there is one."""
+    """Append issues of a run, each with the geometry (EPSG:2180) of its object where there is one.
+
+    With `located`, also with the commune in which that geometry lies.
+    """
     statement = (
-        "copy sdi.issue (run, source, county, severity, code, feature_type, object_id, field, message, position,"
-        " excerpt, geom) from stdin"
+        "copy sdi.issue (run, source, county, commune, severity, code, feature_type, object_id, field, message,"
+        " position, excerpt, geom) from stdin"
     )
+    communes: list[str | None] = [None] * len(issues)
+    if located is not None:
+        communes = located.commune(representative_points(np.array([geom for _, geom in issues], dtype=object)))
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for issue, geom in issues:
+        for (issue, geom), commune in zip(issues, communes, strict=True):
             text = (issue.severity, issue.code, issue.feature_type, issue.object_id, issue.field, issue.message,
                     issue.position, issue.excerpt)
             shape = None if geom is None else shapely.to_wkb(shapely.set_srid(geom, SRID), hex=True, include_srid=True)
-            copy.write_row((run, source.id, source.county, *map(_cut, text), shape))
+            copy.write_row((run, source.id, source.county, commune, *map(_cut, text), shape))
 
 
 def _cut(text: str | None) -> str | None:

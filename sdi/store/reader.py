@@ -24,10 +24,10 @@ from sdi.db.feature_tables import current_table
 from sdi.db.queries import query
 from sdi.errors import SdiError
 from sdi.model.region import Tenant
-from sdi.model.register import FeatureType
 from sdi.model.text import Text
 from sdi.store.columns import ID, Column, published
 from sdi.store.crs import CRS84, STORED_SRID, Area, Crs
+from sdi.store.issues import ISSUE_COLUMNS, ISSUE_TIME, ISSUE_VIEW, ISSUES
 from sdi.store.statistics import Statistics, tenant_statistics
 
 COUNTED_UP_TO = 20_000
@@ -109,14 +109,22 @@ class Reader:
 
     pool: ConnectionPool
     tenant: Tenant
-    _tables: dict[str, _Table] = field(default_factory=dict, init=False)
+    _tables: dict[str, Table] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        self._tables.update({ft.name: _Table(ft, self.tenant.filter) for ft in self.tenant.feature_types})
+        column, value = self.tenant.filter or ("", None)
+        mine = sql.SQL("{} = %(tenant)s").format(sql.Identifier(column)) if column else sql.SQL("true").format()
+        values: dict[str, Any] = {"tenant": value} if column else {}
+        for ft in self.tenant.feature_types:
+            self._tables[ft.name] = Table(ft.name, current_table(ft), published(ft), mine, values)
+        # Nothing of objects that the tenant does not publish.
+        about = mine + sql.SQL(" and coalesce(feature_type, '') = any(%(feature_types)s)")
+        values = {**values, "feature_types": ["", *self._tables]}
+        self._tables[ISSUES] = Table(ISSUES, ISSUE_VIEW, ISSUE_COLUMNS, about, values, ISSUE_TIME)
 
     def columns(self, feature_type: str) -> dict[str, Column]:
         """Published columns by name, without `id`. Raises UnknownFeatureType."""
-        return self._table(feature_type).columns
+        return self.table(feature_type).columns
 
     def statistics(self) -> dict[str, Statistics]:
         """Counts, extents and dates by feature type, as the commits left them."""
@@ -125,7 +133,7 @@ class Reader:
 
     def page(self, feature_type: str, selection: Selection, page: Page) -> Rows:
         """One page of features. Raises UnknownFeatureType, InvalidQuery; psycopg errors where the database fails."""
-        table = self._table(feature_type)
+        table = self.table(feature_type)
         where, values = table.where(selection)
         statement = table.features(where, page)
         values |= {"limit": page.limit + 1, "offset": min(page.offset, _FAR)}
@@ -140,11 +148,11 @@ class Reader:
     def count(self, feature_type: str, selection: Selection) -> int:
         """The exact number of features. Raises as `page`."""
         with self.pool.connection() as connection:
-            return self._count(connection, self._table(feature_type), selection, _FAR) or 0
+            return self._count(connection, self.table(feature_type), selection, _FAR) or 0
 
     def feature(self, feature_type: str, identifier: str, crs: Crs = CRS84) -> bytes | None:
         """One feature as GeoJSON, or None where this tenant has no such. Raises UnknownFeatureType."""
-        table = self._table(feature_type)
+        table = self.table(feature_type)
         where, values = table.where(Selection(ids=(identifier,)))
         with self.pool.connection() as connection:
             statement = table.features(where, Page(limit=1, crs=crs))
@@ -152,13 +160,13 @@ class Reader:
         return found[0] if found else None
 
     def _count(
-        self, connection: psycopg.Connection[Any], table: _Table, selection: Selection, at_most: int
+        self, connection: psycopg.Connection[Any], table: Table, selection: Selection, at_most: int
     ) -> int | None:
         if selection.everything:
             column, value = self.tenant.filter or ("", None)
             row = connection.execute(
                 query("reader", "objects"),
-                {"feature_type": table.feature_type.name, "county": value if column == "county" else None,
+                {"feature_type": table.name, "county": value if column == "county" else None,
                  "commune": value if column == "commune" else None},
             ).fetchone()
             if row is not None and row[0] is not None:
@@ -168,28 +176,32 @@ class Reader:
         count = int(row[0]) if row else 0
         return count if count <= at_most else None
 
-    def _table(self, feature_type: str) -> _Table:
+    def table(self, feature_type: str) -> Table:
+        """The statements over one feature type. Raises UnknownFeatureType."""
         try:
             return self._tables[feature_type]
         except KeyError:
             raise UnknownFeatureType(f"{self.tenant.id} publishes no feature type {feature_type!r}") from None
 
 
-class _Table:
-    """The statements over one feature type for one tenant."""
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The statements over one feature type, or what is read like one, for one tenant."""
 
-    def __init__(self, feature_type: FeatureType, tenant_filter: tuple[str, str] | None) -> None:
-        self.feature_type = feature_type
-        self.columns = published(feature_type)
-        self.tenant_filter = tenant_filter
+    name: str
+    relation: sql.Identifier
+    columns: dict[str, Column]
+    mine: sql.Composed
+    """The condition that a row is the tenant's, of the current table and of its changes."""
+    values: dict[str, Any]
+    """What `mine` binds."""
+    time: str = "valid_from"
+    """The column that `datetime` looks at."""
 
     def where(self, selection: Selection) -> tuple[sql.Composed, dict[str, Any]]:
         """Conditions and their values. Raises InvalidQuery."""
-        conditions: list[sql.Composable] = [sql.SQL("true")]
-        values: dict[str, Any] = {}
-        if self.tenant_filter is not None:
-            column, values["tenant"] = self.tenant_filter
-            conditions.append(sql.SQL("{} = %(tenant)s").format(sql.Identifier(column)))
+        conditions: list[sql.Composable] = [self.mine]
+        values: dict[str, Any] = dict(self.values)
         if selection.nothing:
             conditions.append(sql.SQL("false"))
         if selection.ids is not None:
@@ -204,7 +216,7 @@ class _Table:
                 touches = sql.SQL("geom && %(area)s::geometry and (geom @ %(within)s::geometry or {})").format(touches)
             conditions.append(touches)
         if selection.begun_by is not None:
-            conditions.append(sql.SQL("valid_from <= %(begun_by)s"))
+            conditions.append(sql.SQL("{} <= %(begun_by)s").format(sql.Identifier(self.time)))
             values["begun_by"] = selection.begun_by
         for number, (name, text) in enumerate(selection.equal):
             key = f"equal{number}"
@@ -215,32 +227,35 @@ class _Table:
 
     def features(self, where: sql.Composed, page: Page) -> sql.Composed:
         """Text rows of a page; binds `limit` and `offset`. Raises InvalidQuery."""
-        shown = self.columns if page.properties is None else {
-            name: column for name, column in self.columns.items() if name in self._names(page.properties)
-        }
         order = sql.SQL(", ").join([
             *(sql.SQL("{} {}").format(sql.Identifier(self._column(name).name), sql.SQL("desc" if down else "asc"))
               for name, down in page.order),
             sql.SQL("fid"),
         ])
+        return sql.SQL(
+            """select {feature} from (
+                select * from {table} where {where} order by {order} limit %(limit)s offset %(offset)s
+            ) t order by {order}"""
+        ).format(feature=self.feature(page), table=self.relation, where=where, order=order)
+
+    def feature(self, page: Page) -> sql.Composed:
+        """The text of one GeoJSON feature, as an expression over a row of the relation. Raises InvalidQuery."""
+        shown = self.columns if page.properties is None else {
+            name: column for name, column in self.columns.items() if name in self._names(page.properties)
+        }
         # Without columns row_to_json would have no record to take.
         properties = sql.SQL("(select row_to_json(p)::text from (select {}) p)").format(
             sql.SQL(", ").join(map(sql.Identifier, shown))
         ) if shown else sql.SQL("'{}'")
         return sql.SQL(
-            """select '{{"type":"Feature","id":' || to_json(id)::text || ',"geometry":' || {geometry}
-                || ',"properties":' || {properties} || '}}'
-            from (select * from {table} where {where} order by {order} limit %(limit)s offset %(offset)s) t
-            order by {order}"""
-        ).format(
-            geometry=_geojson(page.crs) if page.geometry else sql.SQL("'null'"),
-            properties=properties, table=current_table(self.feature_type), where=where, order=order,
-        )
+            """'{{"type":"Feature","id":' || to_json(id)::text || ',"geometry":' || {geometry}
+                || ',"properties":' || {properties} || '}}'"""
+        ).format(geometry=_geojson(page.crs) if page.geometry else sql.SQL("'null'"), properties=properties)
 
     def count(self, where: sql.Composed) -> sql.Composed:
         """The number of rows, counted no further than `limit`."""
         return sql.SQL("select count(*) from (select 1 from {} where {} limit %(limit)s) t").format(
-            current_table(self.feature_type), where)
+            self.relation, where)
 
     def _names(self, names: Sequence[str]) -> set[str]:
         return {self._column(name).name for name in names}
@@ -250,8 +265,8 @@ class _Table:
         if column is None:
             known = ", ".join((ID.name, *self.columns))
             raise InvalidQuery(Text(
-                pl=f"nieznana właściwość {name!r} w {self.feature_type.name}; są: {known}",
-                en=f"unknown property {name!r} in {self.feature_type.name}; there are: {known}"))
+                pl=f"nieznana właściwość {name!r} w {self.name}; są: {known}",
+                en=f"unknown property {name!r} in {self.name}; there are: {known}"))
         return column
 
 
@@ -313,7 +328,14 @@ def _geojson(crs: Crs) -> sql.Composed:
     return sql.SQL("coalesce(st_asgeojson({}, {}, 0), 'null')").format(geometry, crs.digits)
 
 
-def _texts(connection: psycopg.Connection[Any], statement: sql.Composed, values: dict[str, Any]) -> list[bytes]:
+def text_rows(
+    connection: psycopg.Connection[Any], statement: sql.Composed, values: dict[str, Any]
+) -> list[tuple[Any, ...]]:
+    """The rows of a statement; columns of text come as the UTF-8 bytes that they are."""
     with connection.cursor(binary=True) as cursor:
         cursor.adapters.register_loader("text", _Bytes)
-        return [row[0] for row in cursor.execute(statement, values)]
+        return cursor.execute(statement, values).fetchall()
+
+
+def _texts(connection: psycopg.Connection[Any], statement: sql.Composed, values: dict[str, Any]) -> list[bytes]:
+    return [row[0] for row in text_rows(connection, statement, values)]

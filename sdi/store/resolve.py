@@ -36,8 +36,8 @@ with repeated as (
     returning s.*, s.content = r.kept as identical
 ), aside as (
     insert into sdi.issue
-        (run, source, county, severity, code, feature_type, object_id, message, position, excerpt, geom)
-    select %(run)s, %(source)s, %(county)s, 'quarantined', 'duplicate-id', %(feature_type)s, id,
+        (run, source, county, commune, severity, code, feature_type, object_id, message, position, excerpt, geom)
+    select %(run)s, %(source)s, %(county)s, commune, 'quarantined', 'duplicate-id', %(feature_type)s, id,
            'the same version of the object was delivered again with other content; the later one counts',
            position, left((to_jsonb(gone) - 'geom')::text, 4000), geom
     from gone where not identical order by ordinal, item
@@ -53,8 +53,8 @@ with gone as (
     returning s.*, c.source as owner
 ), aside as (
     insert into sdi.issue
-        (run, source, county, severity, code, feature_type, object_id, message, position, excerpt, geom)
-    select %(run)s, %(source)s, %(county)s, 'quarantined', 'foreign-id', %(feature_type)s, id,
+        (run, source, county, commune, severity, code, feature_type, object_id, message, position, excerpt, geom)
+    select %(run)s, %(source)s, %(county)s, commune, 'quarantined', 'foreign-id', %(feature_type)s, id,
            format('the identifier already belongs to an object of the source %%s', owner),
            position, left((to_jsonb(gone) - 'geom')::text, 4000), geom
     from gone order by ordinal, item

@@ -22,13 +22,16 @@ from sdi.model.region import Tenant
 from sdi.model.text import Language, Text
 from sdi.services.contract import Engines, Publication, Published
 from sdi.services.ogcapi import patches
+from sdi.services.ogcapi.changes import change_collection
 from sdi.services.ogcapi.config import configuration, crs84_bbox
 from sdi.services.ogcapi.openapi import definition
 from sdi.services.ogcapi.parameters import CHOICES, complaint
 from sdi.services.ogcapi.request import ASKED, Asked
+from sdi.store.changes import FeedGone
 from sdi.store.columns import ID
 from sdi.store.crs import CRS84, PUBLISHED_CRS
-from sdi.store.reader import Reader
+from sdi.store.issues import ISSUES
+from sdi.store.reader import InvalidQuery, Reader
 
 Answer = tuple[dict[str, str], int, str | bytes]
 """Headers, status and content, as pygeoapi's handlers return them."""
@@ -113,7 +116,7 @@ def targeted(path: str) -> Target | None:
             return Target(resource)
         case ["collections", collection]:
             return Target("collection", collection)
-        case ["collections", collection, "items" | "queryables" | "schema" as resource]:
+        case ["collections", collection, "items" | "queryables" | "schema" | "changes" as resource]:
             return Target(resource, collection)
         case ["collections", collection, "items", feature]:
             return Target("item", collection, feature)
@@ -133,6 +136,9 @@ def _handled(request: Request, state: TenantApi, asked_of: APIRequest, target: T
     if target.collection and target.collection not in state.api.config["resources"]:
         return problem(HTTPStatus.NOT_FOUND, "NotFound", Text(
             pl=f"nie ma kolekcji {target.collection!r}", en=f"there is no collection {target.collection!r}"))
+    if target == Target("changes", ISSUES):
+        return problem(HTTPStatus.NOT_FOUND, "NotFound", Text(
+            pl=f"kolekcja {ISSUES} nie ma strumienia zmian", en=f"the collection {ISSUES} has no feed of changes"))
     queryables = [ID.name, *state.reader.columns(target.collection)] if target.resource == "items" else []
     if (wrong := complaint(target.resource, queryables, request.query_params)) is not None:
         return problem(HTTPStatus.BAD_REQUEST, "InvalidParameterValue", wrong)
@@ -170,6 +176,17 @@ def _collections(state: TenantApi, asked_of: APIRequest, target: Target) -> Answ
     return core.describe_collections(state.api, asked_of, target.collection or None)  # type: ignore[no-any-return]
 
 
+def _changes(state: TenantApi, asked_of: APIRequest, target: Target) -> Answer:
+    address = f"{state.api.get_collections_url()}/{target.collection}/changes"
+    try:
+        content, headers = change_collection(state.reader, target.collection, address, asked_of.params)
+    except InvalidQuery as error:
+        return _problem(state.api, asked_of, HTTPStatus.BAD_REQUEST, "InvalidParameterValue", error.text)
+    except FeedGone as error:
+        return _problem(state.api, asked_of, HTTPStatus.GONE, "Gone", error.text)
+    return {**asked_of.get_response_headers(), **headers}, HTTPStatus.OK, content
+
+
 _HANDLERS: dict[str, Callable[[TenantApi, APIRequest, Target], Answer]] = {
     "landing": lambda state, asked_of, _: core.landing_page(state.api, asked_of),
     "conformance": lambda state, asked_of, _: core.conformance(state.api, asked_of),
@@ -183,6 +200,7 @@ _HANDLERS: dict[str, Callable[[TenantApi, APIRequest, Target], Answer]] = {
     # The id goes into links as it is given; percent-encoded, they stay links whatever it holds.
     "item": lambda state, asked_of, target: itemtypes.get_collection_item(
         state.api, asked_of, target.collection, quote(target.feature, safe="/")),
+    "changes": _changes,
 }
 
 

@@ -10,8 +10,10 @@ from sdi.model.region import Region, Tenant
 from sdi.model.register import FeatureType
 from sdi.model.text import Text
 from sdi.services.contract import Publication
+from sdi.services.ogcapi import changes
 from sdi.store.columns import ID
 from sdi.store.crs import CRS84, PL1992, PUBLISHED_CRS, bounds_in
+from sdi.store.issues import ISSUE_ABSTRACT, ISSUE_TIME, ISSUE_TITLE, ISSUES
 
 PROVIDER = "sdi.services.ogcapi.provider.RegisterProvider"
 
@@ -32,7 +34,10 @@ def configuration(publication: Publication, tenant: Tenant) -> dict[str, Any]:
         },
         "logging": {"level": "ERROR"},
         "metadata": _metadata(publication.region, tenant, addresses),
-        "resources": {ft.name: _resource(publication, tenant, addresses, ft, bbox) for ft in tenant.feature_types},
+        "resources": {
+            **{ft.name: _resource(publication, tenant, addresses, ft, bbox) for ft in tenant.feature_types},
+            ISSUES: _collection(tenant, ISSUES, ISSUE_TITLE, ISSUE_ABSTRACT, bbox, ISSUE_TIME),
+        },
     }
 
 
@@ -73,20 +78,29 @@ def _resource(
     publication: Publication, tenant: Tenant, addresses: Addresses, feature_type: FeatureType, bbox: list[float]
 ) -> dict[str, Any]:
     register = publication.region.registers[feature_type.register_id]
+    return _collection(tenant, feature_type.name, feature_type.title, feature_type.abstract, bbox, "valid_from") | {
+        "keywords": _lists(tenant, [register.title, *register.keywords]),
+        "links": [_licence(tenant), *_links(publication, tenant, addresses, feature_type)],
+    }
+
+
+def _collection(
+    tenant: Tenant, name: str, title: Text, abstract: Text, bbox: list[float], time_field: str
+) -> dict[str, Any]:
     return {
         "type": "collection",
-        "title": _by_language(tenant, feature_type.title),
-        "description": _by_language(tenant, feature_type.abstract),
-        "keywords": _lists(tenant, [register.title, *register.keywords]),
-        "links": _links(publication, tenant, addresses, feature_type),
+        "title": _by_language(tenant, title),
+        "description": _by_language(tenant, abstract),
+        "keywords": _lists(tenant, [title]),
+        "links": [_licence(tenant)],
         "extents": {"spatial": {"bbox": bbox, "crs": CRS84.uri}},
         "providers": [
             {
                 "type": "feature",
                 "name": PROVIDER,
-                "data": feature_type.name,
+                "data": name,
                 "id_field": ID.name,
-                "time_field": "valid_from",
+                "time_field": time_field,
                 "include_extra_query_parameters": True,
                 "crs": list(PUBLISHED_CRS),
                 "storage_crs": PL1992.uri,
@@ -95,12 +109,18 @@ def _resource(
     }
 
 
+def _licence(tenant: Tenant) -> dict[str, Any]:
+    return {"type": "text/html", "rel": "license", "title": _by_language(tenant, tenant.licence.title),
+            "href": tenant.licence.url}
+
+
 def _links(
     publication: Publication, tenant: Tenant, addresses: Addresses, feature_type: FeatureType
 ) -> list[dict[str, Any]]:
-    links = [{
-        "type": "text/html", "rel": "license", "title": _by_language(tenant, tenant.licence.title),
-        "href": tenant.licence.url,
+    # "monitor" is IANA's name for a resource by which changes are followed (RFC 5989).
+    links: list[dict[str, Any]] = [{
+        "type": changes.MEDIA_TYPE, "rel": "monitor", "title": _by_language(tenant, changes.TITLE),
+        "href": f"{addresses.collection(feature_type.name)}/changes",
     }]
     if "csw" in tenant.services:
         record = dataset_record_id(publication.public_url, tenant.id, feature_type.register_id)

@@ -8,10 +8,13 @@ from typing import Any
 
 from pygeoapi.openapi import get_oas_30
 
+from sdi.model.text import Language
+from sdi.services.ogcapi import changes
 from sdi.services.ogcapi.parameters import CHOICES
 from sdi.services.ogcapi.request import ASKED
 from sdi.store.columns import ID, PUBLISHED
 from sdi.store.crs import CRS84, PUBLISHED_CRS
+from sdi.store.issues import ISSUES
 
 _SHARED = (ID, *PUBLISHED)
 """Queryables of every collection: described once."""
@@ -26,7 +29,7 @@ _UNTRUE_PARAMETERS = ("vendorSpecificParameters", "bbox-crs-epsg", "resourceId")
 
 def definition(config: dict[str, Any]) -> dict[str, Any]:
     """The OpenAPI 3.0 document of a configuration, in its first language whatever was ASKED."""
-    token = ASKED.set(replace(ASKED.get(), language=config["server"]["languages"][0]))
+    token = ASKED.set(replace(ASKED.get(), language=_language(config)))
     try:
         document: dict[str, Any] = get_oas_30(deepcopy(config))
     finally:
@@ -37,11 +40,16 @@ def definition(config: dict[str, Any]) -> dict[str, Any]:
         "default": {"description": "Error", "content": {"application/json": {"schema": _EXCEPTION}}},
         "Queryables": {"description": "JSON Schema", "content": {
             "application/schema+json": {"schema": {"type": "object"}}}},
+        "Changes": changes.RESPONSE,
     }}
     document["paths"] = {
         path: {"get": _operation(path, operation, parameters)}
         for path, operations in document["paths"].items()
         if (operation := operations.get("get")) and path.split("/")[1] in ("", "conformance", "openapi", "collections")
+    }
+    document["paths"] |= {
+        f"/collections/{name}/changes": {"get": changes.operation(name, resource["title"][_language(config)])}
+        for name, resource in config["resources"].items() if name != ISSUES
     }
     _name_once(document["paths"], document["components"])
     used = {tag for operations in document["paths"].values() for tag in operations["get"]["tags"]}
@@ -49,12 +57,18 @@ def definition(config: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
+def _language(config: dict[str, Any]) -> Language:
+    """The language of the document: the first of the tenant."""
+    language: Language = config["server"]["languages"][0]
+    return language
+
+
 def _parameters(given: dict[str, Any]) -> dict[str, Any]:
     """What is described once: pygeoapi's parameters that are true, and our own."""
     parameters = {name: body for name, body in given.items() if name not in _UNTRUE_PARAMETERS}
     for name in ("crs", "bbox-crs"):
         parameters[name]["schema"] |= {"enum": list(PUBLISHED_CRS), "default": CRS84.uri}
-    return parameters | _own_parameters()
+    return parameters | _own_parameters() | changes.PARAMETERS
 
 
 def _name_once(node: Any, components: dict[str, dict[str, Any]]) -> None:

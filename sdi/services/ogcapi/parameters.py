@@ -23,6 +23,7 @@ PARAMETERS: dict[str, frozenset[str]] = {
         "resulttype",
     },
     "item": EVERYWHERE | {"crs"},
+    "changes": EVERYWHERE | {"since", "limit", "crs"},
 }
 """By resource; `items` knows the properties of its feature type besides."""
 
@@ -33,6 +34,8 @@ CHOICES: dict[str, frozenset[str]] = {
 }
 """Parameters with few values, of which pygeoapi takes any other for the default."""
 
+FORMATS: dict[str, frozenset[str]] = {"changes": frozenset({"json"})}
+"""The choices for `f` where a resource has not all of them."""
 
 WHOLE = frozenset({"limit", "offset"})
 """Whole numbers, which pygeoapi reads as Python does: `1_0` would be ten."""
@@ -41,6 +44,7 @@ WHOLE = frozenset({"limit", "offset"})
 def complaint(resource: str, queryables: Iterable[str], given: QueryParams) -> Text | None:
     """What is wrong with the parameters of a request, or None."""
     known = PARAMETERS[resource] | set(queryables)
+    of = {**CHOICES, "f": FORMATS.get(resource, CHOICES["f"])}
     seen: set[str] = set()
     for name, value in given.multi_items():
         if name not in known:
@@ -49,8 +53,8 @@ def complaint(resource: str, queryables: Iterable[str], given: QueryParams) -> T
                         en=f"unknown query parameter {name!r}; there are: {names}")
         if name in seen:
             return Text(pl=f"parametr {name!r} podano dwa razy", en=f"the parameter {name!r} is given twice")
-        if name in CHOICES and value not in CHOICES[name]:
-            choices = ", ".join(sorted(CHOICES[name]))
+        if name in of and value not in of[name]:
+            choices = ", ".join(sorted(of[name]))
             return Text(pl=f"{name}={value!r}: może być {choices}", en=f"{name}={value!r}: can be {choices}")
         if name in WHOLE and not (value.isascii() and value.isdecimal()):
             return Text(pl=f"{name}={value!r}: oczekiwano liczby całkowitej, bez znaku",

@@ -5,7 +5,6 @@ Each patch says why it is here, and has a test that fails when upstream has mend
 
 from __future__ import annotations
 
-import json
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
@@ -14,11 +13,11 @@ from typing import Any
 from pygeoapi import api, l10n, linked_data
 from pygeoapi.api import itemtypes
 from pygeoapi.plugin import PLUGINS
-from pygeoapi.util import json_serial
 
 from sdi.services.ogcapi.provider import Box, Features, ParsedFeatures
 from sdi.services.ogcapi.render import render
 from sdi.services.ogcapi.request import ASKED
+from sdi.services.ogcapi.splice import dumps, spliced
 from sdi.services.ogcapi.texts import LINK_TITLES
 from sdi.store.columns import ID
 
@@ -72,13 +71,12 @@ def to_json(content: Any, pretty: bool = False) -> bytes:
     Such features are spliced in as they are, never parsed.
     """
     if not isinstance(content, dict):
-        return _dumps(content)
+        return dumps(content)
     content = _true(content)
     features = content.get("features")
     if not isinstance(features, Features):
-        return _dumps(content)
-    rest = _dumps({key: value for key, value in content.items() if key != "features"})
-    return b"".join((rest[:-1], b',"features":[', b",".join(features.texts), b"]}"))
+        return dumps(content)
+    return spliced({key: value for key, value in content.items() if key != "features"}, features=features.texts)
 
 
 def kept_bbox(bbox: Sequence[float], from_crs: str, to_crs: str) -> Box:
@@ -125,7 +123,3 @@ def _true(content: dict[str, Any]) -> dict[str, Any]:
 
 def _served(link: Mapping[str, Any]) -> bool:
     return not str(link["rel"]).endswith(("processes", "tiling-schemes"))
-
-
-def _dumps(content: Any) -> bytes:
-    return json.dumps(content, default=json_serial, ensure_ascii=False, separators=(",", ":")).encode()

@@ -203,7 +203,7 @@ def test_compiling_is_deterministic_and_pure(region: Region, service: OgcApi, tm
         first, second = service.compile(publication, tenant), service.compile(publication, tenant)
         assert first == second
         config = json.loads(first["config.json"])
-        assert list(config["resources"]) == ["dzialki", "budynki"]
+        assert list(config["resources"]) == ["dzialki", "budynki", "uwagi"]
         west, south, east, north = config["resources"]["dzialki"]["extents"]["spatial"]["bbox"]
         assert 18 < west < east < 20 and 52 < south < north < 54
 
