@@ -9,7 +9,7 @@ from typing import Any
 from pygeoapi.openapi import get_oas_30
 
 from sdi.model.text import Language
-from sdi.services.ogcapi import changes
+from sdi.services.ogcapi import changes, components
 from sdi.services.ogcapi.parameters import CHOICES
 from sdi.services.ogcapi.request import ASKED
 from sdi.store.columns import ID, PUBLISHED
@@ -35,13 +35,14 @@ def definition(config: dict[str, Any]) -> dict[str, Any]:
     finally:
         ASKED.reset(token)
     parameters = _parameters(document["components"]["parameters"])
-    document["components"] = {"parameters": parameters, "responses": {
+    document["components"] = {"schemas": components.SCHEMAS, "parameters": parameters | components.PARAMETERS}
+    document["components"]["responses"] = components.RESPONSES | {
         "200": {"description": "OK"},
-        "default": {"description": "Error", "content": {"application/json": {"schema": _EXCEPTION}}},
+        "default": components.RESPONSES["ServerError"] | {"description": "Error"},
         "Queryables": {"description": "JSON Schema", "content": {
             "application/schema+json": {"schema": {"type": "object"}}}},
         "Changes": changes.RESPONSE,
-    }}
+    }
     document["paths"] = {
         path: {"get": _operation(path, operation, parameters)}
         for path, operations in document["paths"].items()
@@ -51,7 +52,7 @@ def definition(config: dict[str, Any]) -> dict[str, Any]:
         f"/collections/{name}/changes": {"get": changes.operation(name, resource["title"][_language(config)])}
         for name, resource in config["resources"].items() if name != ISSUES
     }
-    _name_once(document["paths"], document["components"])
+    _made_local(document["paths"])
     used = {tag for operations in document["paths"].values() for tag in operations["get"]["tags"]}
     document["tags"] = [tag for tag in document["tags"] if tag["name"] in used]
     return document
@@ -71,26 +72,23 @@ def _parameters(given: dict[str, Any]) -> dict[str, Any]:
     return parameters | _own_parameters() | changes.PARAMETERS
 
 
-def _name_once(node: Any, components: dict[str, dict[str, Any]]) -> None:
-    """References into the schema of part 1 by way of a short local one: a third of the document."""
+def _made_local(node: Any) -> None:
+    """References to the schema of part 1 on the web, as references to the same part in this document."""
     if isinstance(node, list):
         for part in node:
-            _name_once(part, components)
+            _made_local(part)
     if not isinstance(node, dict):
         return
-    reference = node.get("$ref", "")
-    if reference.startswith(_PART1):
-        kind, name = reference.rsplit("/", 2)[1:]
-        components[kind][name] = {"$ref": reference}
-        node["$ref"] = f"#/components/{kind}/{name}"
+    if str(node.get("$ref", "")).startswith(_PART1):
+        node["$ref"] = node["$ref"].removeprefix(_PART1)
     for part in node.values():
-        _name_once(part, components)
+        _made_local(part)
 
 
 def _operation(path: str, operation: dict[str, Any], parameters: dict[str, Any]) -> dict[str, Any]:
     """One GET operation with references to what is described once."""
     if path in _RESPONSES:
-        operation["responses"]["200"] = {"$ref": f"{_PART1}#/components/responses/{_RESPONSES[path]}"}
+        operation["responses"]["200"] = {"$ref": f"#/components/responses/{_RESPONSES[path]}"}
     own = [_reference(name) for name in ("sortby", "ids", "resulttype")] if path.endswith("/items") else []
     return {**operation, "parameters": own + [
         _reference(body["name"]) if body.get("name") in parameters and body["name"] != "properties" else (
@@ -98,13 +96,6 @@ def _operation(path: str, operation: dict[str, Any], parameters: dict[str, Any])
         for body in operation["parameters"]
         if _known(body)
     ]}
-
-
-_EXCEPTION = {
-    "type": "object",
-    "required": ["code"],
-    "properties": {"code": {"type": "string"}, "description": {"type": "string"}},
-}
 
 
 def _own_parameters() -> dict[str, Any]:

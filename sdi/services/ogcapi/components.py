@@ -1,0 +1,99 @@
+"""The reusable parts of the OpenAPI document: what OGC API - Features part 1 (OGC 17-069r4) describes for every API.
+
+Written out here, not referred to on the web: the document is whole on a network without a way out, and each client and
+test suite reads it without fetching 30 files more.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Schema = dict[str, Any]
+
+
+def _object(required: list[str], **properties: Schema) -> Schema:
+    return {"type": "object", "required": required, "properties": properties}
+
+
+def _array(items: Schema, **more: object) -> Schema:
+    return {"type": "array", "items": items, **more}
+
+
+def _schema(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _response(description: str, schema: str, media_type: str = "application/json") -> dict[str, Any]:
+    return {"description": description, "content": {
+        media_type: {"schema": _schema(schema)},
+        "text/html": {"schema": _STRING},
+    }}
+
+
+_STRING: Schema = {"type": "string"}
+_NUMBER: Schema = {"type": "number"}
+_COUNT: Schema = {"type": "integer", "minimum": 0}
+_TIME: Schema = {"type": "string", "format": "date-time"}
+_LINKS = _array(_schema("link"))
+
+SCHEMAS: dict[str, Schema] = {
+    "exception": _object(["code"], code=_STRING, description=_STRING),
+    "link": _object(["href", "rel"], href=_STRING, rel=_STRING, type=_STRING, hreflang=_STRING, title=_STRING,
+                    length={"type": "integer"}),
+    "landingPage": _object(["links"], title=_STRING, description=_STRING, links=_LINKS),
+    "confClasses": _object(["conformsTo"], conformsTo=_array(_STRING)),
+    "extent": _object(
+        [],
+        spatial=_object([], bbox=_array(_array(_NUMBER, minItems=4, maxItems=6), minItems=1), crs=_STRING),
+        temporal=_object([], trs=_STRING, interval=_array(
+            _array(_TIME | {"nullable": True}, minItems=2, maxItems=2), minItems=1)),
+    ),
+    "collection": _object(
+        ["id", "links"], id=_STRING, title=_STRING, description=_STRING, links=_LINKS, extent=_schema("extent"),
+        itemType=_STRING | {"default": "feature"}, crs=_array(_STRING), storageCrs={"type": "string", "format": "uri"},
+    ),
+    "collections": _object(["links", "collections"], links=_LINKS, collections=_array(_schema("collection"))),
+    "geometryGeoJSON": {
+        **_object(
+            ["type"],
+            type=_STRING | {"enum": ["Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon",
+                                     "GeometryCollection"]},
+            coordinates=_array({}),
+            geometries=_array(_schema("geometryGeoJSON")),
+        ),
+        "nullable": True,
+    },
+    "featureGeoJSON": _object(
+        ["type", "geometry", "properties"], type=_STRING | {"enum": ["Feature"]}, geometry=_schema("geometryGeoJSON"),
+        properties={"type": "object", "nullable": True}, id={"oneOf": [_STRING, {"type": "integer"}]}, links=_LINKS,
+    ),
+    "featureCollectionGeoJSON": _object(
+        ["type", "features"], type=_STRING | {"enum": ["FeatureCollection"]},
+        features=_array(_schema("featureGeoJSON")), links=_LINKS, timeStamp=_TIME, numberMatched=_COUNT,
+        numberReturned=_COUNT,
+    ),
+}
+
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "datetime": {
+        "name": "datetime", "in": "query", "required": False, "schema": _STRING, "style": "form", "explode": False,
+        "description": "A date-time or an interval, open (..) or bounded, as in RFC 3339: "
+                       "2024-02-12T23:20:50Z, 2024-02-12T00:00:00Z/2024-03-18T12:31:12Z, ../2024-03-18T12:31:12Z",
+    },
+    "featureId": {
+        "name": "featureId", "in": "path", "required": True, "schema": _STRING,
+        "description": "Identifier of a feature.",
+    },
+}
+
+RESPONSES: dict[str, dict[str, Any]] = {
+    "LandingPage": _response("Links to the API definition, the conformance classes and the data.", "landingPage"),
+    "ConformanceDeclaration": _response("URIs of the conformance classes that this API keeps.", "confClasses"),
+    "Collections": _response("The feature collections of this API.", "collections"),
+    "Collection": _response("One feature collection.", "collection"),
+    "Features": _response("Features that match the query.", "featureCollectionGeoJSON", "application/geo+json"),
+    "Feature": _response("One feature.", "featureGeoJSON", "application/geo+json"),
+    "InvalidParameter": _response("A query parameter has an invalid value.", "exception"),
+    "NotFound": _response("There is nothing at this address.", "exception"),
+    "ServerError": _response("The server failed.", "exception"),
+}
