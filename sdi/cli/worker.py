@@ -16,6 +16,7 @@ import asyncio
 import logging
 import sys
 
+import psycopg
 from procrastinate.exceptions import ConnectorException
 
 from sdi.db.cluster import node_database
@@ -38,6 +39,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         raise SettingsError(f"--jobs {options.jobs}: expected a number from 1 to 64")
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", level=logging.WARNING)
     logging.getLogger("sdi.worker").setLevel(logging.INFO)
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # each attempt to connect again is a warning
     loaded = load_region(settings.home, settings.region)
     for finding in loaded.findings:
         print(f"left out: {finding}", file=sys.stderr)
@@ -47,7 +49,8 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         migrate(database, loaded.region.registers.values())
         try:
             failed = asyncio.run(Worker(settings, database, options.jobs).run(options.once))
-        except ConnectorException as error:
-            raise DatabaseError(f"the database gave up ({error.__cause__ or error}); start the worker again") from error
+        except (ConnectorException, psycopg.OperationalError) as error:
+            reason = " ".join(str(error.__cause__ or error).split())
+            raise DatabaseError(f"the database gave up ({reason}); start the worker again to go on") from error
     return 1 if options.once and failed else 0
 

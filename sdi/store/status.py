@@ -44,6 +44,8 @@ class SourceStatus:
     ended_at: datetime | None = None
     problem: str | None = None
     """Why the last attempt failed or was refused; None where it went well."""
+    problem_at: datetime | None = None
+    """When that attempt ended; some fail before they become a run."""
     schedule: str | None = None
     """Its cron line, in Polish civil time; None: it is harvested by hand."""
     next_at: datetime | None = None
@@ -73,6 +75,7 @@ def _status(
 ) -> SourceStatus:
     source = region.sources.get(name)
     checked_at = row.get("checked_at")
+    problem, problem_at = _problem(row)
     schedule = region.schedule_of(source) if source else None
     next_at = None
     if schedule is not None:
@@ -84,7 +87,8 @@ def _status(
         promise_h=region.promise_of(source) if source else None,
         objects={c["feature_type"]: c["objects"] for c in counts if c["source"] == name},
         issues=row.get("issues") or 0,
-        problem=_problem(row),
+        problem=problem,
+        problem_at=problem_at,
         schedule=schedule,
         next_at=next_at,
         failures=row.get("failures") or 0,
@@ -93,9 +97,11 @@ def _status(
     )
 
 
-def _problem(row: dict[str, Any]) -> str | None:
-    """What a worker noted last, unless a run by hand has ended since; some attempts fail before they become a run."""
+def _problem(row: dict[str, Any]) -> tuple[str | None, datetime | None]:
+    """Why and when the last run did not go well, or a later attempt of a worker that never became a run."""
     noted, ended = row.get("attempted_at"), row.get("ended_at")
-    if noted is not None and (ended is None or noted >= ended):
-        return str(row["problem"]) if row["problem"] else None
-    return str(row["message"]) if row.get("state") in ("failed", "refused") else None
+    if row.get("state") in ("failed", "refused") and (row["message"] == row["problem"] or not noted or noted < ended):
+        return row["message"], ended
+    if row.get("problem") and (ended is None or noted >= ended):
+        return row["problem"], noted
+    return None, None

@@ -46,7 +46,7 @@ sys.exit(failed if "once" in sys.argv else 0)
 """
 
 
-def until[T](found: Callable[[], T], seconds: float = 60.0) -> T:
+def until[T](found: Callable[[], T], seconds: float = 240.0) -> T:
     """Wait until something is so."""
     deadline = time.monotonic() + seconds
     while not (result := found()):

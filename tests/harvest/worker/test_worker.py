@@ -165,6 +165,16 @@ def test_a_new_source_needs_no_restart(post: Post) -> None:
     assert post.stop(worker) == 0
 
 
+def test_a_lost_connection_is_made_again(post: Post) -> None:
+    worker = post.start()
+    until(lambda: post.node.rows("select 1 from queue.procrastinate_workers"))
+    assert post.node.rows("select pg_terminate_backend(pid) from pg_stat_activity"
+                          " where application_name = 'sdi-worker' and datname = current_database()")
+    post.declare("0401-a")
+    until(lambda: [run for run in post.runs() if run["state"] == "committed"])
+    assert post.stop(worker) == 0
+
+
 def test_a_mistake_in_the_declaration_does_not_stop_the_worker(post: Post) -> None:
     file = post.node.home / "configs/regions/proba/region.yaml"
     good = file.read_text(encoding="utf-8")
