@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import base64
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 from uuid import UUID
@@ -45,6 +47,15 @@ select l.seq, (select count(*) from part), now.feature,
 from latest l
 left join lateral (select {feature} as feature from {relation} where id = l.id and {mine}) now on true
 order by l.seq
+"""
+
+_LATEST = """
+select c.seq, v.committed_at
+from unnest(%(names)s::text[]) as asked (name)
+cross join lateral (
+    select seq, version from sdi.change where feature_type = asked.name and {mine} order by seq desc limit 1
+) c join sdi.version v using (version)
+order by c.seq desc limit 1
 """
 
 _LAYOUT = struct.Struct(">8s6sqq")
@@ -124,6 +135,21 @@ def changes(reader: Reader, feature_type: str, since: str | None, limit: int, cr
         else:
             features, removed, position = _changed(connection, table, position, until, limit, crs)
     return ChangePage(features, removed, position.token(feed, scope), position == Position(until))
+
+
+def latest(reader: Reader, feature_types: Sequence[str]) -> tuple[int, datetime | None]:
+    """The number of the tenant's last change in some feature types and when it was committed (UTC); 0 before any.
+
+    What is served of them changes with this number only. Raises UnknownFeatureType, psycopg errors.
+    """
+    tables = [reader.table(name) for name in feature_types]
+    if not tables:
+        return 0, None
+    with reader.pool.connection() as connection:
+        row = connection.execute(
+            sql.SQL(_LATEST).format(mine=tables[0].mine), {**tables[0].values, "names": [t.name for t in tables]}
+        ).fetchone()
+    return (0, None) if row is None else (row[0], row[1].astimezone(UTC))
 
 
 _Part = tuple[list[bytes], list[bytes], Position]

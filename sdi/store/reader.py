@@ -122,6 +122,11 @@ class Reader:
         values = {**values, "feature_types": ["", *self._tables]}
         self._tables[ISSUES] = Table(ISSUES, ISSUE_VIEW, ISSUE_COLUMNS, about, values, ISSUE_TIME)
 
+    @property
+    def feature_types(self) -> list[str]:
+        """Names of the feature types that the tenant publishes."""
+        return [feature_type.name for feature_type in self.tenant.feature_types]
+
     def columns(self, feature_type: str) -> dict[str, Column]:
         """Published columns by name, without `id`. Raises UnknownFeatureType."""
         return self.table(feature_type).columns

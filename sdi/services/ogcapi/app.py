@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -18,6 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sdi import __version__
 from sdi.model.region import Tenant
 from sdi.model.text import Language, Text
 from sdi.services.contract import Engines, Publication, Published
@@ -27,6 +29,7 @@ from sdi.services.ogcapi.config import configuration, crs84_bbox
 from sdi.services.ogcapi.openapi import definition
 from sdi.services.ogcapi.parameters import CHOICES, complaint
 from sdi.services.ogcapi.request import ASKED, Asked
+from sdi.services.ogcapi.validators import is_current, validators
 from sdi.store.changes import FeedGone
 from sdi.store.columns import ID
 from sdi.store.crs import CRS84, PUBLISHED_CRS
@@ -37,6 +40,8 @@ Answer = tuple[dict[str, str], int, str | bytes]
 """Headers, status and content, as pygeoapi's handlers return them."""
 
 CONFIG = "config.json"
+
+METHODS = "GET, HEAD, OPTIONS"
 
 LOGGER = logging.getLogger(__name__)
 
@@ -90,10 +95,14 @@ class OgcApi:
             language="en" if asked_of.locale.language == "en" else "pl",
             format=asked_of.format if asked_of.format in ("html", "jsonld") else "json",
             crs=PUBLISHED_CRS.get(request.query_params.get("crs", CRS84.uri), CRS84),
+            query=request.query_params,
         )
+        if asked.format == "jsonld":
+            # pygeoapi keeps what it begins a JSON-LD document with in the API, where two languages would meet.
+            state = replace(state, api=copy(state.api))
         token = ASKED.set(asked)
         try:
-            headers, status, content = _handled(request, state, asked_of, target)
+            headers, status, content = _handled(request, state, asked_of, target, published.folder.parent.name)
         except psycopg.OperationalError as error:
             headers, status, content = _problem(
                 state.api, asked_of, HTTPStatus.SERVICE_UNAVAILABLE, "NoApplicableCode", _failure(error))
@@ -123,16 +132,20 @@ def targeted(path: str) -> Target | None:
     return None
 
 
-def _handled(request: Request, state: TenantApi, asked_of: APIRequest, target: Target | None) -> Answer:
+def _handled(
+    request: Request, state: TenantApi, asked_of: APIRequest, target: Target | None, build: str
+) -> Answer:
     problem = partial(_problem, state.api, asked_of)
     if target is None:
         return problem(HTTPStatus.NOT_FOUND, "NotFound", Text(
             pl="pod tym adresem nic nie ma", en="there is nothing at this address"))
+    if request.method == "OPTIONS":
+        return {"Allow": METHODS}, HTTPStatus.NO_CONTENT, b""
     if request.method not in ("GET", "HEAD"):
         headers, status, content = problem(HTTPStatus.METHOD_NOT_ALLOWED, "MethodNotAllowed", Text(
-            pl=f"metoda {request.method} nie jest obsługiwana; są: GET, HEAD",
-            en=f"the method {request.method} is not supported; there are: GET, HEAD"))
-        return {**headers, "Allow": "GET, HEAD"}, status, content
+            pl=f"metoda {request.method} nie jest obsługiwana; są: {METHODS}",
+            en=f"the method {request.method} is not supported; there are: {METHODS}"))
+        return {**headers, "Allow": METHODS}, status, content
     if target.collection and target.collection not in state.api.config["resources"]:
         return problem(HTTPStatus.NOT_FOUND, "NotFound", Text(
             pl=f"nie ma kolekcji {target.collection!r}", en=f"there is no collection {target.collection!r}"))
@@ -142,7 +155,20 @@ def _handled(request: Request, state: TenantApi, asked_of: APIRequest, target: T
     queryables = [ID.name, *state.reader.columns(target.collection)] if target.resource == "items" else []
     if (wrong := complaint(target.resource, queryables, request.query_params)) is not None:
         return problem(HTTPStatus.BAD_REQUEST, "InvalidParameterValue", wrong)
-    return _HANDLERS[target.resource](state, asked_of, target)
+    if target.resource not in _FROM_DATA or target.collection == ISSUES:
+        return _HANDLERS[target.resource](state, asked_of, target)
+    asked = ASKED.get()
+    known = validators(
+        state.reader, [target.collection] if target.collection else state.reader.feature_types,
+        (build, __version__, request.url.path, sorted(asked.query.items()), asked.language, asked.format))
+    if is_current(request.headers.get("If-None-Match", ""), known):
+        return known, HTTPStatus.NOT_MODIFIED, b""
+    headers, status, content = _HANDLERS[target.resource](state, asked_of, target)
+    return {**headers, **known} if status == HTTPStatus.OK else headers, status, content
+
+
+_FROM_DATA = ("collections", "collection", "items", "item")
+"""Resources that change with a commit or a publication only."""
 
 
 def _failure(error: psycopg.OperationalError) -> Text:
@@ -219,6 +245,7 @@ def _response(
         LOGGER.error("%s answered %s", request.url, status)
     if kind.startswith("text/html"):
         kind = "text/html; charset=utf-8"
-    headers |= {"Content-Type": kind, "Content-Language": language, "Vary": "Accept, Accept-Language",
-                "Content-Length": str(len(body))}
+    headers |= {"Vary": "Accept, Accept-Language"}
+    if status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
+        headers |= {"Content-Type": kind, "Content-Language": language, "Content-Length": str(len(body))}
     return Response(b"" if request.method == "HEAD" else body, status_code=int(status), headers=headers)

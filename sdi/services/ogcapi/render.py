@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -33,6 +33,9 @@ def render(config: Mapping[str, Any], template: str, data: Mapping[str, Any]) ->
     def drawn(features: Iterable[Mapping[str, Any]]) -> Markup:
         return Markup(drawing([feature["geometry"] for feature in features], asked.crs))
 
+    def spoken_in(language: str) -> str:
+        return f"?{urlencode({**asked.query, 'f': 'html', 'lang': language})}"
+
     metadata = config["metadata"]
     return _environment.get_template(template).render(
         data=data,
@@ -47,4 +50,5 @@ def render(config: Mapping[str, Any], template: str, data: Mapping[str, Any]) ->
         organisation=translated(metadata["contact"]["name"]),
         licence={"name": translated(metadata["license"]["name"]), "url": metadata["license"]["url"]},
         drawn=drawn,
+        spoken_in=spoken_in,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ class Asked:
     """json, html or jsonld."""
     crs: Crs
     """Of the coordinates in the answer."""
+    query: Mapping[str, str]
+    """The parameters as they were given."""
 
 
 ASKED: ContextVar[Asked] = ContextVar("ASKED")

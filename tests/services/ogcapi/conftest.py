@@ -24,7 +24,7 @@ from sdi.services.contract import Engines, Publication, Published
 from sdi.services.ogcapi.app import OgcApi
 
 PUBLIC_URL = "http://testserver"
-METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"]
+METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]
 
 
 @pytest.fixture(scope="session")

@@ -88,7 +88,7 @@ def test_other_methods_are_refused(client: Client) -> None:
     for method in ("POST", "PUT", "DELETE", "PATCH"):
         response = client.request(method, ITEMS)
         assert response.status_code == 405
-        assert response.headers["Allow"] == "GET, HEAD"
+        assert response.headers["Allow"] == "GET, HEAD, OPTIONS"
 
 
 def test_unknown_parameters_are_refused_everywhere(client: Client) -> None:
