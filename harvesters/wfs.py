@@ -105,6 +105,8 @@ class _Progress:
     largest: int = 0
     matched: int | None = None
     different: set[int] = field(default_factory=set)
+    lied: bool = False
+    """More objects came than numberMatched says there are."""
     again: int = 0
     """Objects that stood on an earlier page already."""
 
@@ -112,7 +114,8 @@ class _Progress:
         self.pages += 1
         self.objects += page.objects
         self.largest = max(self.largest, page.objects)
-        self.matched = page.matched if page.matched is not None else self.matched
+        if not self.lied:
+            self.matched = page.matched if page.matched is not None else self.matched
         self.again += sum(identity in self.different for identity in page.identities)
         self.different.update(page.identities)
 
@@ -188,6 +191,9 @@ class Harvester:
             {**self._parameters.extra, "SERVICE": "WFS", "VERSION": self._parameters.version,
              "REQUEST": "GetCapabilities"},
         )
+        if b"<!DOCTYPE" in body:
+            raise SourceError(f"{self._origin}: no WFS capabilities but a document with a DOCTYPE, which is not read: "
+                              f"{exception_text(body)}")
         try:
             root = etree.fromstring(body, etree.XMLParser(**SAFE))
         except etree.XMLSyntaxError as error:
@@ -234,7 +240,11 @@ class Harvester:
             if progress.objects > self._parameters.max_features:
                 raise SourceError(f"{self._place(unit)}: more than {self._parameters.max_features} objects; "
                                   "if there are so many, raise max_features")
-            complete = progress.matched is not None and progress.objects >= progress.matched
+            # Some servers count only what they return: a first page that is full, or round as caps are, proves nothing.
+            doubtful = number == 1 and page.objects > 0 and (page.objects >= asked or page.objects % 100 == 0)
+            if progress.matched is not None and progress.objects > progress.matched:
+                progress.matched, progress.lied = None, True
+            complete = progress.matched is not None and progress.objects >= progress.matched and not doubtful
             if complete or self._parameters.paging == "none" or page.objects == 0 or page.objects > asked:
                 break
             # A server may cap its pages: a first page that is short of what was asked is not yet the last.

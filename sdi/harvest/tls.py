@@ -68,6 +68,7 @@ def _pin(made: ssl.SSLContext, pin: str) -> None:
             certificate = self.getpeercert(binary_form=True)
             found = fingerprint(certificate) if certificate else "none"
             if found != pin:
+                self.close()
                 raise SourceError(
                     f"{self.server_hostname}: its certificate is not the pinned one; the SHA-256 of the new one is "
                     f"{found}: ask the county by telephone whether that is theirs, then correct tls.pin_sha256, or "

@@ -51,6 +51,8 @@ class Attribute(Declared):
     """A regular expression: the value is its first group; no match gives no value."""
     reading: Literal["value", "href", "klasouzytek"] = "value"
     """How the GML element is read: its text, the target of its xlink:href, or EGB_Klasouzytek as text."""
+    nothing: tuple[str, ...] = ()
+    """Texts that stand where there is no value, compared without case: "Brak uprawnień"."""
     many: bool = False
     """The element repeats; values are joined by a comma and a space in the order of the delivery."""
 

@@ -39,6 +39,7 @@ class AttributeReader:
         self._convert = converter(attribute, codes)
         self._pattern = re.compile(attribute.pattern) if attribute.pattern is not None else None
         self._text = _READINGS[attribute.reading]
+        self._nothing = {text.casefold() for text in attribute.nothing}
         self.parts = ("OFU", "OZU", "OZK", "powierzchnia") if attribute.reading == "klasouzytek" else ()
         """Elements below the last step that it reads."""
         self.linked = attribute.reading == "href"
@@ -69,6 +70,8 @@ class AttributeReader:
 
     def _value(self, element: etree._Element, problems: list[Problem]) -> Any:
         text = clean(self._text(element))
+        if text is not None and self._nothing and text.casefold() in self._nothing:
+            return None
         if text is not None and self._pattern is not None:
             match = self._pattern.search(text)
             text = match[1] if match else None

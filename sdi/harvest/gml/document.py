@@ -210,6 +210,9 @@ def _malformed(name: str, error: etree.XMLSyntaxError, parser: etree.XMLPullPars
 
 def _error_at(name: str, line: int | None, message: str | None) -> SourceError:
     place = f"{name}:{line}" if line else name
+    if "encoding" in (message or ""):
+        return SourceError(f"{place}: its letters are not in the encoding that it says ({message}); ask the county to "
+                           "mend it; of a WFS, set `encoding` to the right one until then")
     return SourceError(f"{place}: not well-formed XML, or cut off: {message}; ask for the delivery again")
 
 

@@ -1,0 +1,1 @@
+"""One test per pitfall of county sources, each played by a server that misbehaves so."""
