@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import jinja2
 from starlette.concurrency import run_in_threadpool
@@ -78,7 +79,7 @@ class Pages:
         ]
         partners.sort(key=lambda pair: (pair[0].tenant.teryt or "", pair[0].tenant.id))
         return self.render(
-            "region.html", request, language, region=build.region, whole=whole, partners=partners,
+            "region.html", build.public_url, language, region=build.region, whole=whole, partners=partners,
             objects=sum(s.objects for s in statistics.values()),
             updated=max((s.committed_at for s in statistics.values()), default=None),
         )
@@ -89,7 +90,8 @@ class Pages:
         tenant = published.tenant
         statistics, address = await run_in_threadpool(self._facts, published, language)
         return self.render(
-            "tenant.html", request, language, region=published.region, tenant=tenant, addresses=published.addresses,
+            "tenant.html", published.public_url, language, region=published.region, tenant=tenant,
+            addresses=published.addresses,
             services=[(protocol, SERVICE_TITLES[protocol].get(language)) for protocol in tenant.services],
             tables=_tables(published, statistics, language),
             picture=address,
@@ -104,10 +106,10 @@ class Pages:
             statistics = tenant_statistics(connection, published.tenant)
             return statistics, picture(connection, published.tenant, statistics, published.addresses, language)
 
-    def render(self, name: str, request: Request, language: str, **values: Any) -> Response:
-        """A page from its template, in one language."""
+    def render(self, name: str, public_url: str, language: str, **values: Any) -> Response:
+        """A page from its template, in one language; links within the node keep the host that the user came by."""
         html = self.templates.get_template(name).render(
-            language=language, other="en" if language == "pl" else "pl",
+            language=language, root=urlsplit(public_url).path, other="en" if language == "pl" else "pl",
             say=lambda pl, en: en if language == "en" else pl, **values,
         )
         return HTMLResponse(html, headers={

@@ -24,6 +24,8 @@ class Build:
 
     digest: str
     region: Region
+    public_url: str
+    """No trailing slash."""
     tenants: Mapping[str, Published]
 
 
@@ -36,7 +38,7 @@ def read_build(folder: Path) -> Build:
         for name, tenant in region.tenants.items()
         if (folder / name).is_dir()
     }
-    return Build(folder.name, region, tenants)
+    return Build(folder.name, region, public_url, tenants)
 
 
 class Publications:

@@ -49,7 +49,7 @@ class Sources:
             ]}, headers={"vary": "Accept", "cache-control": "max-age=60"})
         language = language_of(request)
         page = self.pages.render(
-            "sources.html", request, language, region=build.region, sources=facts, now=now,
+            "sources.html", build.public_url, language, region=build.region, sources=facts, now=now,
             states={name: text.get(language) for name, text in STATES.items()},
         )
         page.headers["vary"] = "Accept, Accept-Language"

@@ -31,7 +31,7 @@ class Site:
         self.node, self.engines = node, engines
 
     def get(self, path: str = "/region/sources", **headers: str) -> httpx.Response:
-        app = Gateway(self.engines, OneBuild(Build("digest", self.node.region, {}))).app()
+        app = Gateway(self.engines, OneBuild(Build("digest", self.node.region, "http://localhost/sdi", {}))).app()
 
         async def ask() -> httpx.Response:
             async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://node") as client:
@@ -55,6 +55,7 @@ def test_the_page_speaks_both_languages(node: Node, site: Site) -> None:
     assert polish.status_code == 200 and polish.headers["content-language"] == "pl"
     for text in ("Pola próbne", "w terminie", "przyjęto zmiany", "<code>0415-proba</code>", ">30<", "02:30"):
         assert text in polish.text
+    assert 'href="/sdi/static/sdi.css"' in polish.text, "below the path of SDI_PUBLIC_URL, on whatever host"
     english = site.get("/region/sources?lang=en")
     for text in ("Trial fields", "on time", "changes committed", 'lang="en"'):
         assert text in english.text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -44,7 +44,7 @@ def render(config: Mapping[str, Any], template: str, data: Mapping[str, Any]) ->
         t=SimpleNamespace(**{key: text.get(spoken) for key, text in PAGES.items()}),
         base=config["server"]["url"],
         home=metadata["identification"]["url"],
-        public_url=metadata["identification"]["url"].rstrip("/").rsplit("/", 1)[0],
+        root=urlsplit(metadata["identification"]["url"]).path.rstrip("/").rsplit("/", 1)[0],
         tenant_title=translated(metadata["identification"]["title"]),
         contact=metadata["contact"],
         organisation=translated(metadata["contact"]["name"]),
