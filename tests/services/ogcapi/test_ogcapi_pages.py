@@ -65,7 +65,7 @@ def test_pages_are_whole_in_both_languages_and_need_nothing_from_elsewhere(clien
         assert page.xpath("//main//h1") and page.xpath("//header") and page.xpath("//footer")
         assert not page.xpath("//script|//iframe|//img")
         loaded = page.xpath("//link[@rel='stylesheet']/@href")
-        assert loaded == [f"{PUBLIC_URL}/static/sdi.css"]
+        assert loaded == ["/static/sdi.css"]
         assert "built-in method" not in response.text and "Undefined" not in response.text
 
 
