@@ -108,7 +108,7 @@ def test_a_failed_harvest_is_tried_again(post: Post) -> None:
 
 def test_attempts_come_to_an_end(post: Post) -> None:
     post.declare("0401-a", parameters={"url": f"http://127.0.0.1:{post.county.port}/0401-a", "wrong": 1})
-    assert post.once() == 1
+    assert post.once() >= 1  # the next attempt may come due meanwhile
     with psycopg.connect(post.node.database.url) as connection:
         connection.execute("update sdi.schedule set failures = 4, next_at = now()")
     assert post.once() == 1
