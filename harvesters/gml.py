@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import IO, Annotated, ClassVar
+from zipfile import ZipInfo
 
 from pydantic import BaseModel, Field
 
@@ -12,9 +15,11 @@ from sdi.harvest.contract import Delivery, Issue, Job, Read, Unit
 from sdi.harvest.deliveries import Deliveries, FileParameters
 from sdi.harvest.gml.document import Document
 from sdi.harvest.gml.geometry import GeometryReader
-from sdi.harvest.gml.reader import RegisterChooser, read_document
+from sdi.harvest.gml.objects import Tally
+from sdi.harvest.gml.reader import RegisterChooser, read_members
+from sdi.harvest.gml.slices import Slice, slices
 from sdi.harvest.gml.srs import Axis
-from sdi.harvest.unpack import is_zip, member, members, plain_or_gzip
+from sdi.harvest.unpack import is_gzip, is_zip, member, members, plain_or_gzip
 
 SUFFIXES = (".gml", ".xml", ".gz", ".zip")
 """What is taken from a folder."""
@@ -27,6 +32,22 @@ class GmlParameters(FileParameters):
     """EPSG code of geometries that name no CRS themselves (default: such objects are set aside)."""
     axis: Axis | None = None
     """Order of all coordinates: authority, xy or yx (default: by the authority for urn and http-uri names, else xy)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A document of a delivery, or a slice of it."""
+
+    name: str
+    """Of the document."""
+    info: ZipInfo | None = None
+    """Where it is one of a zip."""
+    piece: Slice | None = None
+    """Where it is not packed."""
+
+
+Notes = tuple[str, Tally]
+"""A document's name and what there is to say about it."""
 
 
 class Harvester:
@@ -50,20 +71,43 @@ class Harvester:
 
     def read(self, delivery: Delivery) -> Iterator[Read]:
         """All objects of a file, or of all documents in a zip, in order."""
-        name = delivery.unit.id
-        if not is_zip(delivery.path):
-            with plain_or_gzip(delivery.path, name, self._limits) as stream:
-                yield from self._read(Document(stream, name))
-            return
-        documents, others = members(delivery.path, name)
-        for info in documents:
-            inner = f"{name}/{info.filename}"
-            with member(delivery.path, info, inner, self._limits) as stream:
-                yield from self._read(Document(stream, inner))
-        for other in others:
-            yield Issue("warning", "unread-member", f"{other}: not a .gml document; not read", position=name)
+        notes = []
+        for part in self.parts(delivery):
+            notes.append((yield from self.read_part(delivery, part)))
+        yield from self.conclude(delivery, notes)
 
-    def _read(self, document: Document) -> Iterator[Read]:
-        crs = self._parameters.crs
+    def parts(self, delivery: Delivery) -> Iterator[Part]:
+        """Slices of a document that is not packed, else its documents."""
+        name = delivery.unit.id
+        if is_zip(delivery.path):
+            yield from (Part(f"{name}/{info.filename}", info) for info in members(delivery.path, name)[0])
+        elif is_gzip(delivery.path):
+            yield Part(name)
+        else:
+            yield from (Part(name, piece=piece) for piece in slices(delivery.path))
+
+    def read_part(self, delivery: Delivery, part: Part) -> Generator[Read, None, Notes]:
+        """The objects of a part; returns what there is to say about its document."""
+        crs, line = self._parameters.crs, 0
+        if part.piece is not None:
+            opened: AbstractContextManager[IO[bytes]] = part.piece.open(delivery.path)
+            line = part.piece.line
+        elif part.info is not None:
+            opened = member(delivery.path, part.info, part.name, self._limits)
+        else:
+            opened = plain_or_gzip(delivery.path, part.name, self._limits)
         geometries = GeometryReader(f"urn:ogc:def:crs:EPSG::{crs}" if crs else None, self._parameters.axis)
-        return read_document(document, RegisterChooser(self._job.registers, self._job.feature_types, geometries))
+        chooser = RegisterChooser(self._job.registers, self._job.feature_types, geometries)
+        with opened as stream:
+            return part.name, (yield from read_members(Document(stream, part.name, line=line), chooser))
+
+    def conclude(self, delivery: Delivery, notes: Sequence[Notes]) -> Iterator[Read]:
+        """What was not known in each document, and the files of a zip that are none."""
+        documents: dict[str, Tally] = {}
+        for document, tally in notes:
+            documents.setdefault(document, Tally()).add(tally)
+        for document, tally in documents.items():
+            yield from tally.issues(document)
+        name = delivery.unit.id
+        for other in members(delivery.path, name)[1] if is_zip(delivery.path) else ():
+            yield Issue("warning", "unread-member", f"{other}: not a .gml document; not read", position=name)

@@ -6,15 +6,15 @@ which objects are in them (`read`). All else (archive, staging, checks, commit, 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 from pydantic import BaseModel
 from shapely.geometry.base import BaseGeometry
 
-from sdi.model.region import Source
+from sdi.model.region import Region, Source
 from sdi.model.register import FeatureType, Register
 
 
@@ -114,6 +114,11 @@ class Job:
     bounds: tuple[float, float, float, float]
     """Extent of the county in EPSG:2180 (min easting, min northing, max easting, max northing)."""
 
+    @classmethod
+    def of(cls, source: Source, region: Region, home: Path) -> Self:
+        """The job of harvesting a source of a region."""
+        return cls(source, region.owned_by(source), region.registers, home, region.bounds(source.county))
+
 
 class Harvester[P: BaseModel](Protocol):
     """A kind of source. A module in `harvesters/` has one, under the name `Harvester`."""
@@ -141,4 +146,24 @@ class Harvester[P: BaseModel](Protocol):
 
         A bad object is an Issue (quarantined); only an unreadable delivery raises SourceError.
         """
+        ...
+
+
+@runtime_checkable
+class Divisible(Protocol):
+    """A harvester that can read a delivery in parts, each by itself, so that several processes share the work.
+
+    The parts in order, and then the conclusion, are what `read` would yield; parts and notes can be pickled.
+    """
+
+    def parts(self, delivery: Delivery) -> Iterator[Any]:
+        """The parts of a delivery in order; a single one where dividing is not worth while."""
+        ...
+
+    def read_part(self, delivery: Delivery, part: Any) -> Generator[Read, None, Any]:
+        """Yield what is in a part, and return notes for the conclusion."""
+        ...
+
+    def conclude(self, delivery: Delivery, notes: Sequence[Any]) -> Iterator[Read]:
+        """What is to be said about the delivery as a whole, from the notes of all its parts in order."""
         ...

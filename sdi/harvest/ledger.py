@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from sdi.db.queries import query
 from sdi.errors import SourceError
 from sdi.harvest.contract import Unit
-from sdi.harvest.stage import Tally
+from sdi.harvest.load import Tally
 from sdi.model.region import Source
 from sdi.model.register import FeatureType
 from sdi.store.staging import create_stage, drop_stage, staged

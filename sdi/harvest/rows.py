@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import compress, repeat
+from typing import Any
 
 import numpy as np
 import shapely
@@ -19,6 +20,9 @@ from sdi.model.region import Source
 from sdi.model.register import FeatureType
 
 _CADASTRAL_UNIT = re.compile(r"(\d{6})_\d")
+
+_SPECIAL = re.compile(r"[\\\t\n\r]")
+_ESCAPED = {ord("\\"): r"\\", ord("\t"): r"\t", ord("\n"): r"\n", ord("\r"): r"\r"}
 
 Column = list[Value | None]
 
@@ -43,8 +47,8 @@ class Rows:
         self.ids: list[str | None] = [None] * len(batch.features)
         self.shapes: dict[str, geometry.Prepared] = {}
 
-    def build(self) -> Iterator[tuple[object, ...]]:
-        """The rows in the order of `sdi.store.staging.stage_columns`, without objects that are set aside."""
+    def build(self) -> Iterator[str]:
+        """The rows as COPY text, with `sdi.store.staging.stage_columns`, without objects that are set aside."""
         features = self.features
         self._confined()
         self.shapes = self._prepare()
@@ -60,15 +64,15 @@ class Rows:
         }
         ewkb = {name: _ewkb(prepared.geometries) for name, prepared in self.shapes.items()}
         points = places.representative_points(self.shapes["geom"].geometries)
-        rows = zip(
-            repeat(self.ordinal), self.items, (feature.position for feature in features),
-            (moment is not None for moment in ended), self.places.outside(points).tolist(),
-            self.ids, namespaces, self._communes(points), versions, *times,
-            _contents(list(zip(self.ids, namespaces, versions, *times, strict=True)), values, ewkb),
-            *([None if wkb is None else wkb.hex() for wkb in column] for column in ewkb.values()),
-            *values.values(), strict=False,
-        )
-        return compress(rows, self.kept)
+        contents = _contents(list(zip(self.ids, namespaces, versions, *times, strict=True)), values, ewkb)
+        columns: list[list[Any]] = [
+            self.items, [feature.position for feature in features], [moment is not None for moment in ended],
+            self.places.outside(points).tolist(), self.ids, namespaces, self._communes(points), versions, *times,
+            list(contents), *([None if wkb is None else wkb.hex() for wkb in column] for column in ewkb.values()),
+            *values.values(),
+        ]
+        rows = zip(repeat(str(self.ordinal)), *map(_copied, columns), strict=False)
+        return (f"{'\t'.join(row)}\n" for row in compress(rows, self.kept))
 
     def _confined(self) -> None:
         """Whether the harvester kept to the allow-list. Raises TypeError, as it is its mistake."""
@@ -181,6 +185,15 @@ def _contents(
         for wkb in filter(None, shapes):
             content.update(wkb)
         yield content.hexdigest()
+
+
+def _copied(column: list[Any]) -> list[str]:
+    """A column as COPY text (PostgreSQL, COPY, Text Format)."""
+    texts = ["\\N" if value is None else value if isinstance(value, str) else str(value) for value in column]
+    if _SPECIAL.search("\0".join(filter(None, (value for value in column if isinstance(value, str))))):
+        return [text if value is None or not isinstance(value, str) else text.translate(_ESCAPED)
+                for text, value in zip(texts, column, strict=True)]
+    return texts
 
 
 def _moment(text: str | None) -> str | None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -26,13 +27,15 @@ from sdi.harvest.archive import Archive
 from sdi.harvest.checks import Check, fresh, in_order
 from sdi.harvest.contract import Delivery, Harvester, Job, Unit
 from sdi.harvest.ledger import KeptUnit, Run, State, lock_source, units_of
+from sdi.harvest.load import Load
 from sdi.harvest.progress import Progress
+from sdi.harvest.reading import Reading
 from sdi.harvest.settle import settle, warn
 from sdi.harvest.stage import Stager
 from sdi.model.region import Region, Source
 from sdi.settings import Settings
 
-STAGING = 1
+STAGING = 2
 """Raised when the same objects would be staged differently; part of the fingerprint."""
 BIG = 1_000
 """Changed rows of a table that call for new planner statistics."""
@@ -145,9 +148,7 @@ class _Attempt:
         self.fingerprint = fingerprint(source, region, kind)
         self.archive = Archive(settings.var)
         self.archive.sweep(source.id)
-        self.harvester = kind(
-            Job(source, self.feature_types, region.registers, settings.home, region.bounds(source.county)), parameters
-        )
+        self.harvester = kind(Job.of(source, region, settings.home), parameters)
         self.books = Run.start(connection, source, self.fingerprint, self.feature_types, anew)
 
     def run(self, since: float) -> Outcome:
@@ -228,20 +229,20 @@ class _Attempt:
         self.progress.step(self.source.id, "reading")
         last = self.books.last_good()
         self.progress.expect(sum(delivery.bytes for delivery in deliveries), last[2].get("read") if last else None)
-        stager = Stager(self.connection, self.books.run, self.region, self.source, self.feature_types)
+        reading = Reading(self.source, self.region, self.settings.home, self.harvester)
+        stager = Stager(self.connection, self.books.run, self.source, self.feature_types, reading.loader.places)
         known = self.books.units()
         for ordinal, delivery in enumerate(deliveries):
             if not known[delivery.unit.id].finished:
-                self._read(stager, ordinal, delivery)
+                self._read(stager, reading.loads(ordinal, delivery), delivery)
             self.progress.done(delivery.bytes)
         self.progress.step(self.source.id, "checking and committing")
         origin = _origin(self.books, self.kind, self.fingerprint)
         return settle(self.connection, self.books, self.region, self.settings, origin)
 
-    def _read(self, stager: Stager, ordinal: int, delivery: Delivery) -> None:
-        report: Callable[[int], None] = self.progress.read
-        with self.connection.transaction():
-            tally = stager.stage(ordinal, self.harvester.read(delivery), report)
+    def _read(self, stager: Stager, loads: Generator[Load], delivery: Delivery) -> None:
+        with self.connection.transaction(), closing(loads):
+            tally = stager.stage(loads, self.progress.read)
             self.books.finish(delivery.unit.id, tally)
 
 

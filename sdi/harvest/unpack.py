@@ -56,9 +56,8 @@ class _Limited(io.RawIOBase):
 @contextmanager
 def plain_or_gzip(path: Path, name: str, limits: Limits) -> Iterator[IO[bytes]]:
     """The one document of a file that is no zip."""
+    packed = is_gzip(path)
     with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-        file.seek(0)
         if not packed:
             yield file
             return
@@ -70,6 +69,12 @@ def is_zip(path: Path) -> bool:
     """The file starts as a zip does."""
     with path.open("rb") as file:
         return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
+
+
+def is_gzip(path: Path) -> bool:
+    """The file starts as gzip does."""
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
 
 
 def contents(path: Path, name: str) -> list[zipfile.ZipInfo]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import psycopg
@@ -14,7 +14,7 @@ from sdi.model.register import FeatureType
 
 FIXED = {
     "ordinal": "integer not null",  # of the unit
-    "item": "integer not null",  # within the unit
+    "item": "bigint not null",  # rises within the unit
     "position": "text",
     "past": "boolean not null",  # a closed or superseded version: history only
     "outside": "boolean not null",  # outside the county's polygon
@@ -71,13 +71,10 @@ def staged(connection: psycopg.Connection[Any], run: int) -> int:
     return total
 
 
-def copy_rows(
-    connection: psycopg.Connection[Any], run: int, feature_type: FeatureType, rows: Iterable[Sequence[object]]
-) -> None:
-    """Append rows in the order of `stage_columns`; geometries as hexadecimal EWKB in EPSG:2180."""
+def copy_rows(connection: psycopg.Connection[Any], run: int, feature_type: FeatureType, rows: bytes) -> None:
+    """Append rows in COPY's text format, in the columns of `stage_columns`; geometries as hexadecimal EWKB (2180)."""
     statement = sql.SQL("copy {} ({}) from stdin").format(
         stage_table(run, feature_type), sql.SQL(", ").join(map(sql.Identifier, stage_columns(feature_type)))
     )
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row(row)
+        copy.write(rows)

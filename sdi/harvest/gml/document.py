@@ -38,13 +38,13 @@ _BOUNDS = tuple(f"{{{namespace}}}Envelope" for namespace in NAMESPACES)
 
 
 class Document:
-    """A collection of features in a stream; `name` stands in messages and positions.
+    """A collection of features in a stream; `name` stands in messages and positions, `line` is added to lines.
 
     `encoding` overrules what the document says of itself.
     """
 
-    def __init__(self, stream: IO[bytes], name: str, encoding: str | None = None) -> None:
-        self._stream, self.name, self._encoding = stream, name, encoding
+    def __init__(self, stream: IO[bytes], name: str, encoding: str | None = None, line: int = 0) -> None:
+        self._stream, self.name, self._encoding, self.line = stream, name, encoding, line
         self.attributes: dict[str, str] = {}
         """Attributes of the root by local name (numberMatched, numberReturned …), known with the first batch."""
         self.srs_name: str | None = None
@@ -68,14 +68,14 @@ class Document:
                 done = self._take(root, final=False) if root is not None else []
                 unfinished = 0 if done else unfinished + len(piece)
                 if unfinished > MEMBER_LIMIT:
-                    raise _endless(self.name, parser)
+                    raise self._endless(parser)
                 if done:
                     yield done
                     del done
                 piece = self._stream.read(PIECE)
             parser.close()
         except etree.XMLSyntaxError as error:
-            raise _malformed(self.name, error, parser) from error
+            raise self._malformed(error, parser) from error
         if root is not None and (done := self._take(root, final=True)):
             yield done
 
@@ -107,7 +107,7 @@ class Document:
         except etree.XMLSyntaxError as error:
             if b"<html" in head[:2048].lower():
                 raise SourceError(f"{self.name}: an HTML page, not GML: {_text_of_page(head)}") from error
-            raise _malformed(self.name, error, parser) from error
+            raise self._malformed(error, parser) from error
         raise SourceError(f"{self.name}: " + ("no XML element in it" if head.strip() else "the file is empty"))
 
     def _accept(self, root: etree._Element, head: bytes) -> None:
@@ -147,6 +147,22 @@ class Document:
                 self.srs_name = envelope.get("srsName") if envelope is not None else None
         _cut(root, children if final else children[:-1])
         return features
+
+    def _endless(self, parser: etree.XMLPullParser) -> SourceError:
+        error = _first_error(parser)
+        if error is not None:
+            return self._error_at(*error)
+        return SourceError(f"{self.name}: no member ends within {MEMBER_LIMIT >> 20} MB; no collection of objects")
+
+    def _malformed(self, error: etree.XMLSyntaxError, parser: etree.XMLPullParser) -> SourceError:
+        return self._error_at(*(_first_error(parser) or (error.lineno, error.msg)))
+
+    def _error_at(self, line: int | None, message: str | None) -> SourceError:
+        place = f"{self.name}:{line + self.line}" if line else self.name
+        if "encoding" in (message or ""):
+            return SourceError(f"{place}: its letters are not in the encoding that it says ({message}); ask the county "
+                               "to mend it; of a WFS, set `encoding` to the right one until then")
+        return SourceError(f"{place}: not well-formed XML, or cut off: {message}; ask for the delivery again")
 
 
 @lru_cache(maxsize=256)
@@ -195,25 +211,6 @@ def _text_of_page(head: bytes) -> str:
     etree.strip_elements(root, "script", "style", with_tail=False)
     words = " ".join(str(text) for text in root.itertext()).split()
     return " ".join(words)[:200] or "(no text)"
-
-
-def _endless(name: str, parser: etree.XMLPullParser) -> SourceError:
-    error = _first_error(parser)
-    if error is not None:
-        return _error_at(name, *error)
-    return SourceError(f"{name}: no member ends within {MEMBER_LIMIT >> 20} MB; this is no collection of objects")
-
-
-def _malformed(name: str, error: etree.XMLSyntaxError, parser: etree.XMLPullParser) -> SourceError:
-    return _error_at(name, *(_first_error(parser) or (error.lineno, error.msg)))
-
-
-def _error_at(name: str, line: int | None, message: str | None) -> SourceError:
-    place = f"{name}:{line}" if line else name
-    if "encoding" in (message or ""):
-        return SourceError(f"{place}: its letters are not in the encoding that it says ({message}); ask the county to "
-                           "mend it; of a WFS, set `encoding` to the right one until then")
-    return SourceError(f"{place}: not well-formed XML, or cut off: {message}; ask for the delivery again")
 
 
 def _first_error(parser: etree.XMLPullParser) -> tuple[int, str] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,13 +34,27 @@ LIFE_CYCLE: dict[str, tuple[str, ...]] = {
 
 @dataclass(slots=True)
 class Tally:
-    """Properties that were not read, counted per class: reported once, without their values."""
+    """What was not read or not known, counted: reported once per document, without values."""
 
-    unknown: dict[tuple[str, str], int] = field(default_factory=dict)
-    repeated: dict[tuple[str, str], int] = field(default_factory=dict)
+    unknown: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Properties by class and name."""
+    repeated: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Objects with more than one value of a property, by class and name."""
+    strange: Counter[str] = field(default_factory=Counter)
+    """Objects by a namespace that no register has."""
+
+    def add(self, other: Tally) -> None:
+        """Add what was counted in another part of the document."""
+        self.unknown += other.unknown
+        self.repeated += other.repeated
+        self.strange += other.strange
 
     def issues(self, name: str) -> Iterator[Issue]:
-        """One warning per class and property of the document `name`."""
+        """Warnings about the document `name`, one per namespace and one per class and property."""
+        for uri, count in self.strange.items():
+            yield Issue("warning", "unknown-namespace",
+                        f"{uri or '(none)'}: no declared register has this namespace; {count} objects in it were taken "
+                        "by the names of their classes", position=name)
         for (class_name, prop), count in self.unknown.items():
             yield Issue("warning", "unknown-attribute", f"{class_name}.{prop}: not declared, not read ({count} times)",
                         field=prop, position=name)
@@ -186,9 +201,8 @@ class ObjectReader:
                 self._count(tally.unknown, child)
         return found
 
-    def _count(self, counts: dict[tuple[str, str], int], child: etree._Element) -> None:
-        key = self.class_name, local(child.tag)
-        counts[key] = counts.get(key, 0) + 1
+    def _count(self, counts: Counter[tuple[str, str]], child: etree._Element) -> None:
+        counts[self.class_name, local(child.tag)] += 1
 
     def _learn(self, child: etree._Element) -> str:
         """The name under which properties with this tag are kept; "" for those that are known and left out."""

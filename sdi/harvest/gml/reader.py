@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Protocol
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from typing import Any, Protocol
 
 from lxml import etree
 
@@ -24,12 +24,8 @@ BASE_MODEL = "urn:gugik:specyfikacje:gmlas:modelPodstawowy:1.0"
 class Chooser(Protocol):
     """Decides for each object of a document."""
 
-    def choose(self, element: etree._Element) -> ObjectReader | LeftOut | None:
+    def choose(self, element: etree._Element, tally: Tally) -> ObjectReader | LeftOut | None:
         """The reader of the object's class; LeftOut where the class is not read; None where it is unknown."""
-        ...
-
-    def issues(self, name: str) -> Iterable[Issue]:
-        """What is to be said about the document `name` as a whole, after its last object."""
         ...
 
 
@@ -38,13 +34,20 @@ def read_document(document: Document, chooser: Chooser) -> Iterator[Read]:
 
     Raises SourceError where the document cannot be read to its end.
     """
+    tally = yield from read_members(document, chooser)
+    yield from tally.issues(document.name)
+
+
+def read_members(document: Document, chooser: Chooser) -> Generator[Read, None, Tally]:
+    """The objects of a document, or of a part of one; returns what there is to say about it as a whole."""
     tally = Tally()
     for batch in document.batches():
         steps: list[Draft | LeftOut | Issue] = []
         readers: list[ObjectReader] = []
         for element in batch:
-            position = f"{document.name}:{element.sourceline}"
-            chosen = chooser.choose(element)
+            line: Any = element.sourceline
+            position = f"{document.name}:{line + document.line}"
+            chosen = chooser.choose(element, tally)
             if isinstance(chosen, ObjectReader):
                 steps.append(chosen.read(element, position, document.srs_name, tally))
                 readers.append(chosen)
@@ -57,8 +60,7 @@ def read_document(document: Document, chooser: Chooser) -> Iterator[Read]:
                 yield from next(finishing).finish(step, built)
             else:
                 yield step
-    yield from chooser.issues(document.name)
-    yield from tally.issues(document.name)
+    return tally
 
 
 def _unknown_class(element: etree._Element, position: str) -> Issue:
@@ -87,13 +89,12 @@ class RegisterChooser:
         self._readers: dict[str, ObjectReader | LeftOut] = {}
         self._divided: dict[tuple[str, str], ObjectReader | LeftOut] = {}
         self._known = {name for register in self._registers for name in register.namespaces} | {BASE_MODEL}
-        self._strange: dict[str, int] = {}
 
-    def choose(self, element: etree._Element) -> ObjectReader | LeftOut | None:
+    def choose(self, element: etree._Element, tally: Tally) -> ObjectReader | LeftOut | None:
         """See Chooser. A known class in an unknown namespace is read, and the namespace is counted."""
         tag = element.tag
         if namespace(tag) not in self._known:
-            self._strange[namespace(tag)] = self._strange.get(namespace(tag), 0) + 1
+            tally.strange[namespace(tag)] += 1
         known = self._readers.get(tag)
         if known is not None:
             return known
@@ -107,14 +108,6 @@ class RegisterChooser:
         if chosen is not None:
             self._readers[tag] = chosen
         return chosen
-
-    def issues(self, name: str) -> Iterator[Issue]:
-        """One warning per unknown namespace."""
-        strange, self._strange = self._strange, {}
-        for uri, count in strange.items():
-            yield Issue("warning", "unknown-namespace",
-                        f"{uri or '(none)'}: no declared register has this namespace; {count} objects in it were taken "
-                        "by the names of their classes", position=name)
 
     def _register(self, tag: str) -> Register | None:
         """The register that knows a class: one that has its namespace, else any."""
@@ -157,13 +150,9 @@ class TypeChooser:
         self._name = type_name.rpartition(":")[2].casefold()
         self._reader = ObjectReader(feature_type.name, feature_type, register, geometries, COUNTY_WFS, geometry_name)
 
-    def choose(self, element: etree._Element) -> ObjectReader | None:
+    def choose(self, element: etree._Element, tally: Tally) -> ObjectReader | None:
         """See Chooser."""
         return self._reader if local(element.tag).casefold() == self._name else None
-
-    def issues(self, name: str) -> Iterator[Issue]:
-        """Nothing: WFS namespaces are as many as vendors."""
-        return iter(())
 
 
 def _text_of(element: etree._Element, name: str) -> str | None:

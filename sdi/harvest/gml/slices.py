@@ -1,0 +1,126 @@
+"""A large document cut between its members, so that each part is a document of its own and several are read at once.
+
+It is cut only where bytes tell it for sure: in an encoding with the ASCII characters as ASCII bytes, at the end tag of
+a member that has as many start tags before it. From the first comment, CDATA section or processing instruction on,
+which may hold tags that are none, the rest is one part.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO
+
+SLICE = 1 << 23
+"""Bytes of a slice, about."""
+PROLOGUE = 1 << 16
+"""Within so many bytes the first member must start."""
+
+_DECLARATION = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml\s([^?>]*)\?>)?\s*")
+_ENCODING = re.compile(rb"encoding\s*=\s*.(utf-8|us-ascii|iso-8859-\d+|windows-125\d).", re.IGNORECASE)
+_ROOT = re.compile(rb"<([A-Za-z_][\w.-]*(?::[\w.-]+)?)\s[^<]*>")
+_MEMBER = re.compile(rb"<((?:[A-Za-z_][\w.-]*:)?(?:featureMember|member))\s*>")
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A part of a document: `head` and `tail` make a document of the bytes from `start` to `end` (None: the end)."""
+
+    start: int
+    end: int | None
+    head: bytes = b""
+    tail: bytes = b""
+    line: int = 0
+    """What to add to a line of this document to have the line of the whole."""
+
+    def open(self, path: Path) -> IO[bytes]:
+        """The document of this slice of the file `path`."""
+        file = path.open("rb")
+        file.seek(self.start)
+        if self.end is None:
+            return _Headed(self.head, file) if self.head else file  # type: ignore[return-value]
+        with file:
+            return io.BytesIO(self.head + file.read(self.end - self.start) + self.tail)
+
+
+class _Headed(io.RawIOBase):
+    """A file behind some bytes of another; not a BytesIO, as it may be of any size."""
+
+    def __init__(self, head: bytes, file: IO[bytes]) -> None:
+        self._head, self._file = head, file
+
+    def read(self, size: int = -1) -> bytes:
+        """The head, then the file."""
+        head, self._head = self._head, b""
+        return head or self._file.read(size)
+
+    def close(self) -> None:
+        """Close the file as well."""
+        self._file.close()
+        super().close()
+
+
+def slices(path: Path) -> Iterator[Slice]:
+    """The slices of an XML file that is not packed, in order; the whole where it is small or cannot be cut."""
+    with path.open("rb") as file:
+        cuts = _Cuts.of(file.read(PROLOGUE))
+        if cuts is None or path.stat().st_size < 2 * SLICE:
+            yield Slice(0, None)
+            return
+        file.seek(0)
+        yield from cuts.slices(file)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cuts:
+    """How a document is cut."""
+
+    head: bytes
+    """Up to the first member."""
+    root: bytes
+    """Name of the root element."""
+    member: bytes
+    """Name of the elements that wrap members."""
+
+    @classmethod
+    def of(cls, beginning: bytes) -> _Cuts | None:
+        """None where the document cannot be cut."""
+        first = _MEMBER.search(beginning)
+        declaration = _DECLARATION.match(beginning)
+        if first is None or declaration is None:
+            return None
+        said = declaration[1] or b""
+        head = beginning[: first.start()]
+        root = _ROOT.match(head, declaration.end())
+        if (b"encoding" in said and not _ENCODING.search(said)) or root is None:
+            return None
+        if b"<!" in head or b"<?" in head[declaration.end():]:
+            return None
+        return cls(head, root[1], first[1])
+
+    def slices(self, file: IO[bytes]) -> Iterator[Slice]:
+        """All slices of the document, read from its start."""
+        end_tag = b"</" + self.member + b">"
+        whole = Slice(0, None)
+        lines = 0
+        piece = file.read(SLICE)
+        body = piece[len(self.head):]
+        while piece:
+            size = piece.rfind(end_tag) + len(end_tag)
+            if size < len(end_tag) or b"<!" in body or b"<?" in body or not self._balanced(piece[:size]):
+                break
+            following = file.read(SLICE)
+            if not following:
+                break
+            yield replace(whole, end=whole.start + size, tail=b"</" + self.root + b">")
+            lines += piece.count(b"\n", 0, size)
+            whole = Slice(whole.start + size, None, self.head, b"", lines - self.head.count(b"\n"))
+            piece = body = piece[size:] + following
+        yield whole
+
+    def _balanced(self, piece: bytes) -> bool:
+        """Whether every member that starts in a piece ends in it."""
+        return piece.count(b"</" + self.member) == piece.count(b"<" + self.member)
