@@ -159,7 +159,8 @@ def table(outcome: Outcome) -> Table:
 def remarks(outcome: Outcome) -> list[str]:
     """What else a clerk should know of a run."""
     summary = outcome.summary
-    lines = [f"warning: {c['message']}" for c in summary["checks"] if not c["passed"] and not c["refuses"]]
+    lines = [f"warning: {c['message']}" for c in summary["checks"] if not c["passed"]
+             and (not c["refuses"] or "accepted" in summary)]
     parts = summary["feature_types"].values()
     if past := sum(part["past"] for part in parts):
         lines.append(f"{past:,} closed versions went to history")

@@ -88,19 +88,35 @@ def _transform(batch: Prepared, original: Geometries, given: NDArray[np.intp], s
         return
     subset = batch.geometries[given]
     coordinates, owner = shapely.get_coordinates(subset, return_index=True)
-    if transformer is not None:
-        coordinates = np.column_stack(transformer.transform(coordinates[:, 0], coordinates[:, 1]))
-    west, south, east, north = poland()
-    x, y = coordinates[:, 0], coordinates[:, 1]
-    possible = (x >= west) & (x <= east) & (y >= south) & (y <= north)
+    coordinates = _transformed(coordinates, transformer)
+    possible = _possible(coordinates)
     bad = np.unique(owner[~possible])
-    batch._refuse(given[bad], "impossible-coordinates",
-                  f"not in Poland when read as EPSG:{srid}: the CRS or the order of the axes is wrong", original)
+    if bad.size:
+        mirrored, owner_of = shapely.get_coordinates(subset[bad], return_index=True)
+        fitting = np.ones(len(bad), dtype=bool)
+        fitting[np.unique(owner_of[~_possible(_transformed(mirrored[:, ::-1], transformer))])] = False
+        for chosen, cause in ((bad[fitting], "the order of the axes"), (bad[~fitting], "the CRS")):
+            batch._refuse(given[chosen], "impossible-coordinates",
+                          f"not in Poland when read as EPSG:{srid}: {cause} is wrong", original)
     good = np.ones(len(subset), dtype=bool)
     good[bad] = False
     batch.geometries[given[good]] = shapely.set_coordinates(
         subset[good], np.round(coordinates[good[owner]], DECIMALS)
     )
+
+
+def _transformed(coordinates: NDArray[np.float64], transformer: pyproj.Transformer | None) -> NDArray[np.float64]:
+    if transformer is None:
+        return coordinates
+    return np.column_stack(transformer.transform(coordinates[:, 0], coordinates[:, 1]))
+
+
+def _possible(coordinates: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which positions (n x 2, EPSG:2180) lie in Poland."""
+    west, south, east, north = poland()
+    x, y = coordinates[:, 0], coordinates[:, 1]
+    inside: NDArray[np.bool_] = (x >= west) & (x <= east) & (y >= south) & (y <= north)
+    return inside
 
 
 def _repair(batch: Prepared, original: Geometries, wanted: GeometryType) -> None:

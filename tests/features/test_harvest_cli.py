@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +111,18 @@ def test_status_is_json(node: Node, sdi: Any, capsys: pytest.CaptureFixture[str]
     sdi("status", "--json")
     (after,) = json.loads(capsys.readouterr().out)
     assert (after["state"], after["version"], after["objects"]) == ("committed", 1, {"pola": 30})
+
+
+def test_a_refused_run_is_accepted_by_a_person(node: Node, sdi: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    node.declare(expect={"min": {"pola": 100}})
+    node.deliver(FIELDS)
+    assert sdi("harvest", "0415-proba") == 1
+    (run,) = node.rows("select run from sdi.run")
+    assert f"sdi harvest --accept {run['run']}" in capsys.readouterr().out
+    assert sdi("harvest", "--accept", str(run["run"])) == 0
+    out = capsys.readouterr().out
+    assert "committed as version" in out and "warning: pola: 30 objects, at least 100 expected" in out
+    (version,) = node.rows("select lineage from sdi.version")
+    assert version["lineage"]["accepted"]["by"] == pwd.getpwuid(os.getuid()).pw_name
+    assert sdi("harvest", "--accept", str(run["run"])) == 1
+    assert "only a run that was refused can be accepted" in capsys.readouterr().err

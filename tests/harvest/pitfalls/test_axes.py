@@ -71,6 +71,8 @@ def test_03_axes_and_crs_change_any_day(node: WfsNode) -> None:
     told.dialect = replace(told.dialect, north_first=False)
     node.refuses("refused", "no object that could be served")
     assert node.codes() == {"impossible-coordinates": 30}
+    assert {issue["message"] for issue in node.issues()} == {
+        "not in Poland when read as EPSG:4326: the order of the axes is wrong"}
     told.dialect = replace(told.dialect, crs=2177, north_first=True)
     assert node.harvest().good, "another CRS than asked for, and said so"
     assert node.places() == RIGHT
