@@ -63,7 +63,8 @@ def _show(found: list[SourceStatus], console: Console) -> None:
     console.print(table)
     for status in found:
         if status.problem:
-            console.print(f"[red]{escape(status.source)}[/]: {escape(status.problem)}", highlight=False)
+            after = f"; after a look: sdi harvest --accept {status.run}" if status.state == "refused" else ""
+            console.print(f"[red]{escape(status.source)}[/]: {escape(status.problem)}{after}", highlight=False)
 
 
 def _age(status: SourceStatus) -> str:

@@ -38,6 +38,8 @@ class SourceStatus:
     """Objects served, by feature type."""
     issues: int = 0
     """What was wrong with objects of the last harvest that went well."""
+    run: int | None = None
+    """Number of the last run: what `sdi harvest --accept` takes where it was refused."""
     state: str | None = None
     """How the last run ended, or `running`; None before the first."""
     started_at: datetime | None = None
@@ -93,7 +95,7 @@ def _status(
         next_at=next_at,
         failures=row.get("failures") or 0,
         checked_at=checked_at,
-        **{key: row.get(key) for key in ("version", "committed_at", "state", "started_at", "ended_at")},
+        **{key: row.get(key) for key in ("version", "committed_at", "run", "state", "started_at", "ended_at")},
     )
 
 
