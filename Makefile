@@ -1,7 +1,7 @@
 # Everything a newcomer needs; `make` lists it.
 PY := .venv/bin/python
 
-.PHONY: help setup demo test lint types bench clean
+.PHONY: help setup demo test lint types bench conformance clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -30,6 +30,9 @@ types: setup  ## mypy, strict
 
 bench: setup  ## measure; prints a table, writes var/bench/latest.json
 	@$(PY) -m tests.bench
+
+conformance: setup  ## the OGC's own test suites against a demo node (wants Java 17 and Maven)
+	@$(PY) -m tests.conformance
 
 clean:  ## remove the environment and caches; the data in var/ stays
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,62 @@
+"""A proxy on the loopback that answers requests for schemas on the web from a folder."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlsplit
+
+
+@dataclass(slots=True)
+class Schemas:
+    """A running proxy."""
+
+    folder: Path
+    """`<folder>/<host>/<path>`, as the schemas lie on the web; may be absent."""
+    port: int = 0
+    missing: set[str] = field(default_factory=set)
+    """Addresses that were asked for and are not in the folder."""
+
+    def find(self, address: str) -> bytes | None:
+        """What lies at an http address."""
+        parts = urlsplit(address)
+        root = (self.folder / (parts.hostname or "-")).resolve()
+        path = (root / parts.path.lstrip("/")).resolve()
+        if parts.hostname and path.is_relative_to(root) and root.parent == self.folder.resolve() and path.is_file():
+            return path.read_bytes()
+        self.missing.add(address)
+        return None
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[Schemas]:
+    """A proxy, for as long as the `with` lasts."""
+    schemas = Schemas(folder)
+
+    class Handler(BaseHTTPRequestHandler):
+        """Answers GET with the file or 404, CONNECT (https) with 501: TLS has no place on the loopback."""
+
+        def do_GET(self) -> None:
+            """One schema."""
+            body = schemas.find(self.path)
+            self.send_response(404 if body is None else 200)
+            self.send_header("Content-Type", "application/xml")
+            self.send_header("Content-Length", str(len(body or b"")))
+            self.end_headers()
+            self.wfile.write(body or b"")
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing: what is missing is told at the end."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    schemas.port = server.server_port
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield schemas
+    finally:
+        server.shutdown()
+        server.server_close()
