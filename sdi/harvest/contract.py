@@ -30,6 +30,8 @@ class Unit:
     stamp: str = ""
     """What tells its state before it is fetched (size and time of a file, ETag); with another one, a run starts anew
     instead of going on with bytes that are no longer the source's."""
+    exact: bool = False
+    """The stamp stands for the very bytes: a unit that the last good run had with the same one is not fetched again."""
 
 
 @dataclass(frozen=True, slots=True)

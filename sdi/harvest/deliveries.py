@@ -66,11 +66,11 @@ class Deliveries:
         if self._parameters.path is not None:
             for path, name in self._files(self._parameters.path):
                 facts = path.stat()
-                yield Unit(name, str(path), {"path": str(path)}, f"{facts.st_size} bytes of {facts.st_mtime_ns}")
+                yield Unit(name, str(path), {"path": str(path)}, f"{facts.st_size} bytes of {facts.st_mtime_ns}", True)
             return
         given = self._parameters.url
         for number, url in enumerate((given,) if isinstance(given, str) else given or (), 1):
-            yield Unit(f"{number:06d}-{_last_part(url)}", shown(url), {"url": url})
+            yield Unit(f"{number:06d}-{_last_part(url)}", shown(url), {"url": url}, self._client.validator(url), True)
 
     def fetch(self, unit: Unit, into: Path) -> None:
         """Copy or download one file. Raises SourceError."""

@@ -68,6 +68,21 @@ class Client:
 
         self._patiently(url, lambda: self._once(url, params, write))
 
+    def validator(self, url: str) -> str:
+        """What the server says of a file's state without sending it: its strong ETag, else date and size.
+
+        Empty where it says too little or does not answer a HEAD: then the file has to be fetched.
+        """
+        try:
+            with self._open(url, None, "HEAD") as response:
+                headers = response.headers if response.is_success else httpx.Headers()
+        except (httpx.HTTPError, httpx.InvalidURL, SourceError):
+            return ""
+        etag, modified, size = (headers.get(name, "") for name in ("ETag", "Last-Modified", "Content-Length"))
+        if etag and not etag.startswith("W/"):
+            return f"ETag {etag}"
+        return f"{size} bytes of {modified}" if modified and size else ""
+
     def _once[T](self, url: str, params: Mapping[str, str] | None, take: Callable[[httpx.Response], T]) -> T:
         with self._open(url, params) as response:
             if "," in response.headers.get("Content-Encoding", ""):
@@ -77,12 +92,12 @@ class Client:
             return take(response)
 
     @contextmanager
-    def _open(self, url: str, params: Mapping[str, str] | None) -> Iterator[httpx.Response]:
+    def _open(self, url: str, params: Mapping[str, str] | None, method: str = "GET") -> Iterator[httpx.Response]:
         address = httpx.URL(url)
         if params:
             address = address.copy_merge_params(params)
         with httpx.Client(verify=self._trust, timeout=self._timeout) as client:
-            request = client.build_request("GET", address, headers=self._headers)
+            request = client.build_request(method, address, headers=self._headers)
             for _ in range(MOST_REDIRECTS + 1):
                 response = client.send(request, stream=True)
                 try:

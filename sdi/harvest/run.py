@@ -171,12 +171,15 @@ class _Attempt:
         """Every unit of the source, in the archive; those that a killed run had fetched are not fetched again."""
         self.progress.step(self.source.id, "fetching")
         known = self.books.units()
+        before = self._last_units()
         deliveries: list[Delivery] = []
         size = 0
         units = self.harvester.gather()
         unit = next(units, None)
         while unit is not None:
-            delivery = self._kept(unit, len(deliveries), known.pop(unit.id, None)) or self._fetch(unit, len(deliveries))
+            ordinal = len(deliveries)
+            delivery = (self._kept(unit, ordinal, known.pop(unit.id, None))
+                        or self._same(unit, ordinal, before.get(unit.id)) or self._fetch(unit, ordinal))
             deliveries.append(delivery)
             size += delivery.bytes
             self.progress.fetched(len(deliveries), size)
@@ -195,6 +198,21 @@ class _Attempt:
         if (kept.ordinal, kept.stamp) != (ordinal, unit.stamp) or not path.is_file():
             raise _Moved
         return Delivery(unit, path, kept.sha256, kept.bytes, received=False)
+
+    def _last_units(self) -> dict[str, KeptUnit]:
+        """The units of the last good run, by id."""
+        last = self.books.last_good()
+        return {} if last is None else units_of(self.connection, last[0])
+
+    def _same(self, unit: Unit, ordinal: int, last: KeptUnit | None) -> Delivery | None:
+        """The bytes of the last good run, where the source says that they are still the same (RFC 9110 §8.8)."""
+        if last is None or not unit.exact or not unit.stamp or unit.stamp != last.stamp:
+            return None
+        path = self.archive.path(last.sha256)
+        if not path.is_file():
+            return None
+        self.books.add(unit, ordinal, last.sha256, last.bytes)
+        return Delivery(unit, path, last.sha256, last.bytes, received=False)
 
     def _fetch(self, unit: Unit, ordinal: int) -> Delivery:
         sha256, size = self.archive.keep(self.source.id, lambda path: self.harvester.fetch(unit, path))
