@@ -43,6 +43,13 @@ _OGR_NAMES = {
     alias: form.name for form in FORMATS for alias in (form.name, form.mime, *form.aliases)
 }
 _CRS = re.compile(r"http://www\.opengis\.net/(?:def/crs/EPSG/[0-9.]+/|gml/srs/epsg\.xml#)(\d+)")
+GEOMETRY = "geom"
+"""The geometry of every type."""
+
+_SPATIAL = frozenset(
+    "BBOX Equals Disjoint Touches Within Overlaps Crosses Intersects Contains DWithin Beyond".split()
+)
+"""Spatial operators (FES 2.0 7.8, Filter Encoding 1.1 10)."""
 _IMAGE_ALIASES = {"image/jpg": "image/jpeg", "image/png8": IMAGES[1], "png": "image/png", "jpeg": "image/jpeg"}
 
 
@@ -160,7 +167,14 @@ def wfs(parameters: Mapping[str, str], tenant: Tenant) -> Normal:
         return Normal(kept)
     _version(kept, WFS_VERSIONS)
     kept[EXTENT] = EVERYWHERE
+    if parameters.get("VALUEREFERENCE") == "":
+        raise invalid("VALUEREFERENCE", "", "XPath")
     names = (kept.get("TYPENAMES") or kept.get("TYPENAME") or "").split(",")
+    _one_type(kept.get("RESOURCEID") or kept.get("FEATUREID") or "", names, tenant)
+    if "FILTER" in kept:
+        # Whether it is well-formed MapServer will say; several filters stand in parentheses, one for each type.
+        parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=True)
+        _geometry_operands(etree.fromstring(f"<filters>{kept['FILTER']}</filters>".encode(), parser))
     if "OUTPUTFORMAT" in kept:
         form = _OGR_NAMES.get(kept["OUTPUTFORMAT"].strip().lower())
         if form is not None:
@@ -192,6 +206,7 @@ def wfs_xml(body: bytes, tenant: Tenant) -> tuple[Normal, str]:
     parameters = {"REQUEST": request, "VERSION": version}
     if request != "GetCapabilities":
         parameters[EXTENT] = EVERYWHERE
+    _geometry_operands(root)
     queries = [e for e in root.iter() if isinstance(e.tag, str) and etree.QName(e).localname == "Query"]
     names = [name for q in queries for name in re.split(r"[\s,]+", q.get("typeNames") or q.get("typeName") or "")]
     form = _OGR_NAMES.get(root.get("outputFormat", "").strip().lower())
@@ -208,6 +223,34 @@ def wfs_xml(body: bytes, tenant: Tenant) -> tuple[Normal, str]:
         parameters |= _sort_element(query, names, tenant)
         parameters["SRSNAME"] = query.get("srsName") or parameters.get("SRSNAME", "")
     return Normal(parameters, etree.tostring(root, encoding="UTF-8", xml_declaration=True)), version
+
+
+def _one_type(identifiers: str, names: list[str], tenant: Tenant) -> None:
+    """Refuse identifiers of another type than is asked for (WFS 2.0, 7.9.2.4.1): MapServer takes the type from them."""
+    asked = {_local(name.strip("()")) for name in names if name}
+    others = {layer.name for layer in tenant_layers(tenant)} - asked
+    for identifier in identifiers.split(","):
+        if asked and identifier.strip().rpartition(".")[0] in others:
+            raise invalid("RESOURCEID", identifier, ", ".join(f"{name}.…" for name in sorted(asked)))
+
+
+def _geometry_operands(root: etree._Element | None) -> None:
+    """Refuse a spatial operator on what is no geometry: MapServer takes the geometry whatever is named."""
+    for element in root.iter() if root is not None else ():
+        operator = _local_tag(element)
+        if operator not in _SPATIAL:
+            continue
+        allowed = {GEOMETRY, "boundedBy"} if operator == "BBOX" else {GEOMETRY}
+        for operand in element:
+            named = (operand.text or "").strip()
+            if _local_tag(operand) in ("ValueReference", "PropertyName") and (
+                    named and _local(named.rpartition("/")[2]) not in allowed):
+                raise invalid("FILTER", f"{operator} {named}", GEOMETRY)
+
+
+def _local_tag(element: etree._Element) -> str:
+    """An element's name without namespace, also where its prefix is not declared."""
+    return _local(element.tag.rpartition("}")[2]) if isinstance(element.tag, str) else ""
 
 
 def _sort_element(query: etree._Element, names: list[str], tenant: Tenant) -> dict[str, str]:
