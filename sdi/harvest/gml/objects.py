@@ -129,6 +129,8 @@ class ObjectReader:
             name for names in self._places.values() for name in names
         }
         self._names: dict[str, str] = {}
+        self._elsewhere: str | None = None
+        """A property with a geometry where the source's declaration does not look for one."""
 
     def read(self, element: etree._Element, position: str, srs_name: str | None, tally: Tally) -> Draft:
         """Everything of an object but its plain geometries; `srs_name` is that of the collection's envelope."""
@@ -217,6 +219,9 @@ class ObjectReader:
             if namespace(child[0].tag) in NAMESPACES:
                 self._places = {"geom": (*self._places["geom"], name)}
                 self._kept.add(name)
+        elif name not in self._kept and not self.naming.registered and len(child):
+            if namespace(child[0].tag) in NAMESPACES:
+                self._elsewhere = local(child.tag)
         self._names[child.tag] = name
         return name
 
@@ -254,6 +259,10 @@ class ObjectReader:
             except GeometryError as error:
                 draft.failed = Problem("unreadable-geometry", str(error), column)
                 return
+        if self._elsewhere and "geom" not in {*draft.shapes, *(column for column, _ in draft.plains)}:
+            sought = ", ".join(self._places["geom"])
+            draft.failed = Problem("unreadable-geometry", f"no geometry in {sought}, but one in {self._elsewhere}: "
+                                   "correct `geometry` of the type in the source's file", "geom")
 
     def _keep(self, draft: Draft, column: str, elements: list[etree._Element], srs_name: str | None) -> bool:
         """Take the geometries of some properties; False where all are empty."""

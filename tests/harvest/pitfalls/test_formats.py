@@ -21,6 +21,14 @@ def test_10_the_geometry_element_has_many_names(node: WfsNode, name: str) -> Non
     assert node.places()["041501_1.0001.2"] == (480_040, 580_000)
 
 
+def test_10_a_wrong_name_of_the_geometry_element_is_told_from_no_geometry(node: WfsNode) -> None:
+    node.describe(node.play(County({"dzialki": parcels(3)}, Dialect(geometry="msGeometry"))),
+                  types={"dzialki": {"geometry": "the_geom"}})
+    node.refuses("refused")
+    (said,) = node.rows("select distinct message from sdi.issue where code = 'unreadable-geometry'")
+    assert "no geometry in the_geom, but one in msGeometry" in said["message"]
+
+
 @pytest.mark.parametrize("dialect", [
     Dialect(version="1.0.0", srs_name='srsName="http://www.opengis.net/gml/srs/epsg.xml#{crs}"', north_first=False),
     Dialect(version="1.0.0", srs_name='srsName="EPSG:{crs}"', north_first=False, shape="multi"),
