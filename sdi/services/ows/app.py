@@ -7,7 +7,8 @@ import logging
 import re
 from collections.abc import AsyncGenerator, Mapping
 from typing import Literal
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
+from xml.sax.saxutils import escape, unescape
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -19,9 +20,10 @@ from sdi.services.contract import Engines, Publication, Published
 from sdi.services.ows import exceptions, fastcgi, featureinfo, normaliser
 from sdi.services.ows.exceptions import OwsError
 from sdi.services.ows.fastcgi import Answer, NoAnswer
+from sdi.services.ows.layers import SORT
 from sdi.services.ows.mapfile import CODES
 from sdi.services.ows.normaliser import Normal
-from sdi.services.ows.wfs import PREFIX, compile_wfs
+from sdi.services.ows.wfs import EXTENT, PREFIX, compile_wfs
 from sdi.services.ows.wms import compile_wms
 
 log = logging.getLogger(__name__)
@@ -40,6 +42,7 @@ fastcgi.log.addFilter(lambda record: "Warning: degenerate rect" not in record.ge
 
 _EMPTY = re.compile(rb"^ *<(%s:\w+)></\1>\n" % PREFIX.encode(), re.MULTILINE)
 
+_LINK = re.compile(rb'\b(next|previous)="([^"]*)"')
 _FORM = "application/x-www-form-urlencoded"
 _BUSY = Text(pl="Usługa chwilowo nie odpowiada; proszę spróbować później",
              en="The service does not answer at the moment; please try later")
@@ -202,7 +205,9 @@ class Wfs(_Ows):
         """The body, mended: nulls are absent in GML, and GeoJSON names its CRS."""
         if normal.parameters.get("OUTPUTFORMAT") == "geojson":
             return _with_crs(answer, normal.parameters.get("SRSNAME") or "EPSG:2180")
-        return _without_empty(answer) if "xml" in (answer.header("Content-Type") or "") else answer.body
+        if "xml" not in (answer.header("Content-Type") or ""):
+            return answer.body
+        return _with_links(_without_empty(answer), normal.links)
 
 
 class _Passed(Exception):
@@ -228,6 +233,23 @@ async def _with_crs(answer: Answer, srs: str) -> AsyncGenerator[bytes]:
     async for piece in answer.body:
         if first and b'"crs"' not in piece.partition(b'"features"')[0]:
             piece = piece.replace(b'"features"', member + b'"features"', 1)
+        first = False
+        yield piece
+
+
+async def _with_links(pieces: AsyncGenerator[bytes], more: Mapping[str, str]) -> AsyncGenerator[bytes]:
+    """GML whose links to other pages (WFS 2.0, 7.7.4.4) hold the client's own parameters instead of ours."""
+
+    def link(found: re.Match[bytes]) -> bytes:
+        address, _, query = unescape(found[2].decode()).partition("?")
+        pairs = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] not in (SORT, EXTENT)]
+        return b'%s="%s"' % (found[1], escape(f"{address}?{urlencode([*pairs, *more.items()])}").encode())
+
+    first = True
+    async for piece in pieces:
+        if first:
+            head, mark, rest = piece.partition(b"<wfs:member")
+            piece = _LINK.sub(link, head) + mark + rest
         first = False
         yield piece
 

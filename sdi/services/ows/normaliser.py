@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from lxml import etree
@@ -59,6 +59,8 @@ class Normal:
 
     parameters: dict[str, str]
     body: bytes = b""
+    links: dict[str, str] = field(default_factory=dict)
+    """Parameters of the client that the links to other pages need and MapServer did not see."""
 
     @property
     def request(self) -> str:
@@ -182,10 +184,12 @@ def wfs(parameters: Mapping[str, str], tenant: Tenant) -> Normal:
             # MapServer 8.0 dies of resultType=hits in a format of GDAL.
             if kept.get("RESULTTYPE", "").lower() == "hits":
                 del kept["OUTPUTFORMAT"]
+    links = {}
     if sort := kept.pop("SORTBY", None):
+        links["SORTBY"] = sort
         keys = [(part.split()[0], part.split()[1:]) for part in sort.split(",") if part.strip()]
         kept[SORT] = _order([(key, "".join(way).upper()) for key, way in keys], names, tenant)
-    return Normal(kept)
+    return Normal(kept, links=links)
 
 
 def wfs_xml(body: bytes, tenant: Tenant) -> tuple[Normal, str]:
@@ -219,10 +223,13 @@ def wfs_xml(body: bytes, tenant: Tenant) -> tuple[Normal, str]:
     for element in root.iter():
         if srs := element.get("srsName"):
             element.set("srsName", _CRS.sub(r"urn:ogc:def:crs:EPSG::\1", srs))
+    links = {}
     for query in queries:
-        parameters |= _sort_element(query, names, tenant)
+        if sort := _sort_element(query):
+            links["SORTBY"] = ",".join(" ".join(key) for key in sort)
+            parameters[SORT] = _order(sort, names, tenant)
         parameters["SRSNAME"] = query.get("srsName") or parameters.get("SRSNAME", "")
-    return Normal(parameters, etree.tostring(root, encoding="UTF-8", xml_declaration=True)), version
+    return Normal(parameters, etree.tostring(root, encoding="UTF-8", xml_declaration=True), links), version
 
 
 def _one_type(identifiers: str, names: list[str], tenant: Tenant) -> None:
@@ -253,18 +260,17 @@ def _local_tag(element: etree._Element) -> str:
     return _local(element.tag.rpartition("}")[2]) if isinstance(element.tag, str) else ""
 
 
-def _sort_element(query: etree._Element, names: list[str], tenant: Tenant) -> dict[str, str]:
-    """Take SortBy (FES 2.0 §8, Filter 1.1 §13) out of a query and into a parameter."""
+def _sort_element(query: etree._Element) -> list[tuple[str, str]]:
+    """Take SortBy (FES 2.0 §8, Filter 1.1 §13) out of a query: properties and ways."""
     sort = query.find("{*}SortBy")
     if sort is None:
-        return {}
-    keys = [
+        return []
+    query.remove(sort)
+    return [
         ((prop.findtext("{*}ValueReference") or prop.findtext("{*}PropertyName") or "").strip(),
-         (prop.findtext("{*}SortOrder") or "").strip().upper())
+         (prop.findtext("{*}SortOrder") or "ASC").strip().upper())
         for prop in sort.iterfind("{*}SortProperty")
     ]
-    query.remove(sort)
-    return {SORT: _order(keys, names, tenant)}
 
 
 def _begin(parameters: Mapping[str, str], service: str, requests: tuple[str, ...]) -> dict[str, str]:

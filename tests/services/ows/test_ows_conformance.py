@@ -66,3 +66,24 @@ def test_identifiers_are_of_the_type_that_is_asked_for(node: Node) -> None:
 def test_an_empty_value_reference_is_invalid_and_not_missing(node: Node) -> None:
     """GetPropertyValueTests.getProperty_emptyValueRef."""
     assert refused(get(node, REQUEST="GetPropertyValue", VALUEREFERENCE=""), "valuereference")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_the_next_page_goes_on_in_the_order_that_was_asked_for(node: Node, method: str) -> None:
+    """PagingTests.traverseResultSetInBothDirections, with SORTBY."""
+    expected = values(get(node, SORTBY="porzadek DESC", COUNT=6), "id")
+    if method == "GET":
+        page = get(node, SORTBY="porzadek DESC", COUNT=2)
+    else:
+        page = by_xml(node, "<fes:SortBy xmlns:fes='http://www.opengis.net/fes/2.0'><fes:SortProperty><fes:ValueReference>"
+                            "porzadek</fes:ValueReference><fes:SortOrder>DESC</fes:SortOrder></fes:SortProperty></fes:SortBy>")
+    found = values(page, "id")
+    for _ in range(2):
+        address = etree.fromstring(page.content).get("next")
+        assert "extent=" not in address and "sort=" not in address
+        page = httpx.get(f"{node.url}/powiat/wfs?{address.partition('?')[2]}", trust_env=False)
+        found += values(page, "id")
+    assert found == expected
+    address = etree.fromstring(page.content).get("previous")
+    page = httpx.get(f"{node.url}/powiat/wfs?{address.partition('?')[2]}", trust_env=False)
+    assert values(page, "id") == expected[2:4]
