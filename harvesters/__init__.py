@@ -13,6 +13,8 @@ A module has a class `Harvester` that keeps the contract of `sdi.harvest.contrac
 - `fetch(unit, into)`: the raw bytes of one unit;
 - `read(delivery)`: the objects in it, one at a time, confined to the allow-list of the register.
 
+One that can read a delivery in parts, so that several processes share the work, keeps `Divisible` there as well.
+
 It imports `sdi.harvest` and `sdi.model` only. Archive, staging, checks, commit, history, progress and resuming
 are done for it.
 """

@@ -21,7 +21,6 @@ from sdi.model.register import FeatureType
 
 _CADASTRAL_UNIT = re.compile(r"(\d{6})_\d")
 
-_SPECIAL = re.compile(r"[\\\t\n\r]")
 _ESCAPED = {ord("\\"): r"\\", ord("\t"): r"\t", ord("\n"): r"\n", ord("\r"): r"\r"}
 
 Column = list[Value | None]
@@ -189,11 +188,11 @@ def _contents(
 
 def _copied(column: list[Any]) -> list[str]:
     """A column as COPY text (PostgreSQL, COPY, Text Format)."""
-    texts = ["\\N" if value is None else value if isinstance(value, str) else str(value) for value in column]
-    if _SPECIAL.search("\0".join(filter(None, (value for value in column if isinstance(value, str))))):
-        return [text if value is None or not isinstance(value, str) else text.translate(_ESCAPED)
-                for text, value in zip(texts, column, strict=True)]
-    return texts
+    texts = [r"\N" if value is None else str(value) for value in column]
+    joined = "".join(texts)
+    if joined.count("\\") == column.count(None) and not any(mark in joined for mark in "\t\n\r"):
+        return texts
+    return [text if value is None else text.translate(_ESCAPED) for text, value in zip(texts, column, strict=True)]
 
 
 def _moment(text: str | None) -> str | None:

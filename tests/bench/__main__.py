@@ -17,10 +17,11 @@ from sdi.db.cluster import node_database
 from sdi.db.migrate import migrate
 from sdi.demo.chance import Scenario
 from sdi.demo.egib import write_egib
+from sdi.demo.geopackage import write_geopackage
 from sdi.demo.survey import Survey
 from sdi.model.load import load_region
 from sdi.settings import Settings
-from tests.bench.harvest import harvest_rate
+from tests.bench.harvest import harvest_rates, peak_memory, wfs_cpu
 from tests.bench.pages import page_latency
 from tests.bench.rows import show, write
 from tests.conftest import HOME, new_database
@@ -39,13 +40,22 @@ def main() -> None:
         region = load_region(HOME, "demo").region
         delivery = settings.var / "demo" / "0415" / "egib.gml"
         print(f"Writing {delivery.name} of a region of {parcels:,} parcels …", flush=True)
-        write_egib(Survey(Scenario(parcels=parcels)), "0415", delivery)
+        survey = Survey(Scenario(parcels=parcels))
+        write_egib(survey, "0415", delivery)
+        write_geopackage(survey, "0404", folder / "egib.gpkg")
         with node_database(settings) as server, new_database(server) as ours, new_database(server) as peer:
             migrate(ours, region.registers.values())
             print("Harvesting …", flush=True)
-            rows = [harvest_rate(region, ours, peer, settings, delivery)]
+            rows = harvest_rates(region, ours, peer, settings, delivery)
+            rows.append(wfs_cpu(settings, ours, folder / "egib.gpkg"))
             print("Asking for pages …", flush=True)
             rows += page_latency(ours, folder)
+            for size in (parcels, 10 * parcels):
+                print(f"Harvesting a region of {size:,} parcels for its peak memory …", flush=True)
+                write_egib(Survey(Scenario(parcels=size)), "0415", delivery)
+                with new_database(server) as empty:
+                    migrate(empty, region.registers.values())
+                    rows.append(peak_memory(empty, settings, size))
     show(rows)
     write(rows, given.var / "bench" / "latest.json", parcels)
     print(f"Written to {given.var / 'bench' / 'latest.json'}")

@@ -140,9 +140,11 @@ class GeometryReader:
             if len(element) != 1:
                 return None
             element = element[0]
-            if element.tag != tag or element.get("srsName") is not None:
+            if element.tag != tag:
                 return None
-        if scope.srs is None or scope.dimension == 3 or element.get("srsDimension", "2") != "2":
+            if element.attrib:
+                scope = self._enter(element, scope)
+        if scope.srs is None or scope.dimension == 3:
             return None
         numbers = (element.text or "").split()
         if not numbers or len(numbers) % 2 or (kind == "point" and len(numbers) != 2):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import shapely
@@ -13,21 +13,27 @@ from shapely.geometry.base import BaseGeometry
 from sdi.harvest.gml.coordinates import NAMESPACES, RING, GeometryError, floats
 from sdi.harvest.gml.srs import Srs
 
+Kind = Literal["point", "line", "polygon", "multiline", "multipolygon"]
+"""What is built; a multi geometry has one part."""
+
 
 class Plain(NamedTuple):
     """A geometry of one coordinate list, kept as numbers in text so that many are built at once."""
 
-    kind: Literal["point", "line", "polygon"]
+    kind: Kind
     numbers: list[str]
     srs: Srs
 
 
-_Path = tuple[Literal["point", "line", "polygon"], tuple[str, ...]]
+_Path = tuple[Kind, tuple[str, ...]]
 _PLAIN_PATHS: dict[str, _Path] = {
     "Point": ("point", ("pos",)),
     "LineString": ("line", ("posList",)),
     "Curve": ("line", ("segments", "LineStringSegment", "posList")),
     "Polygon": ("polygon", ("exterior", "LinearRing", "posList")),
+    "Surface": ("polygon", ("patches", "PolygonPatch", "exterior", "LinearRing", "posList")),
+    "MultiCurve": ("multiline", ("curveMember", "LineString", "posList")),
+    "MultiSurface": ("multipolygon", ("surfaceMember", "Polygon", "exterior", "LinearRing", "posList")),
 }
 PLAIN: dict[str, _Path] = {
     f"{{{uri}}}{name}": (kind, tuple(f"{{{uri}}}{step}" for step in path))
@@ -40,7 +46,7 @@ PLAIN: dict[str, _Path] = {
 def build(plains: Sequence[Plain]) -> list[BaseGeometry | GeometryError]:
     """Geometries of Plains, in their order; one that cannot be built is a GeometryError in its place."""
     built: list[BaseGeometry | GeometryError] = [GeometryError("not built")] * len(plains)
-    for kind in ("point", "line", "polygon"):
+    for kind in get_args(Kind):
         places = [place for place, plain in enumerate(plains) if plain.kind == kind]
         if not places:
             continue
@@ -62,7 +68,7 @@ def _build_one(plain: Plain) -> BaseGeometry | GeometryError:
         return GeometryError(str(error))
 
 
-def _build_alike(kind: str, plains: Sequence[Plain]) -> Sequence[BaseGeometry]:
+def _build_alike(kind: Kind, plains: Sequence[Plain]) -> Sequence[BaseGeometry]:
     """Many geometries of one kind in few calls. Raises GeometryError or GEOSException if any is wrong."""
     sizes = np.fromiter((len(plain.numbers) // 2 for plain in plains), dtype=np.intp, count=len(plains))
     coordinates = floats(chain.from_iterable(plain.numbers for plain in plains)).reshape(-1, 2)
@@ -71,11 +77,14 @@ def _build_alike(kind: str, plains: Sequence[Plain]) -> Sequence[BaseGeometry]:
     if kind == "point":
         return shapely.points(coordinates)  # type: ignore[no-any-return]
     indices = np.repeat(np.arange(len(plains)), sizes)
-    if kind == "line":
+    each = np.arange(len(plains))
+    if kind in ("line", "multiline"):
         if (sizes < 2).any():
             raise GeometryError("a line has at least two positions")
-        return shapely.linestrings(coordinates, indices=indices)  # type: ignore[no-any-return]
+        lines: Sequence[BaseGeometry] = shapely.linestrings(coordinates, indices=indices)
+        return lines if kind == "line" else shapely.multilinestrings(lines, indices=each)
     ends = np.cumsum(sizes)
     if (sizes < 4).any() or (coordinates[ends - sizes] != coordinates[ends - 1]).any():
         raise GeometryError(RING)
-    return shapely.polygons(shapely.linearrings(coordinates, indices=indices))  # type: ignore[no-any-return]
+    polygons: Sequence[BaseGeometry] = shapely.polygons(shapely.linearrings(coordinates, indices=indices))
+    return polygons if kind == "polygon" else shapely.multipolygons(polygons, indices=each)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
-SLICE = 1 << 23
+SLICE = 1 << 22
 """Bytes of a slice, about."""
 PROLOGUE = 1 << 16
 """Within so many bytes the first member must start."""

@@ -24,6 +24,8 @@ from sdi.harvest.reading import Reading
 from sdi.model.load import load_region
 from tests.conftest import HOME
 
+from .conftest import Node, field_at
+
 
 @pytest.fixture(scope="module")
 def egib(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -81,6 +83,16 @@ def test_a_process_that_is_killed_ends_the_reading(ours: Reading, egib: Path, mo
     with pytest.raises(OSError, match=r"has ended \(exit code -9\); harvest again"):
         list(made)
     assert all(process.poll() is not None for process in started)
+
+
+@pytest.mark.parametrize("said", ["a\tb", "a\\b", "a\nb", "a\r\nb", "\\N", "\\.", "", "ż"])
+def test_text_goes_through_copy_as_it_is(node: Node, said: str) -> None:
+    plain = {"id": "plain", "attributes": {"nazwa": "plain", "liczba": 1, "miara": 0.1}, "wkt": field_at(0, 0)}
+    node.deliver([plain, {"id": "odd", "attributes": {"nazwa": said}, "wkt": field_at(50, 0)}])
+    assert node.harvest().good
+    current = node.current()
+    assert (current["odd"]["nazwa"], current["odd"]["liczba"]) == (said, None)
+    assert (current["plain"]["nazwa"], current["plain"]["liczba"], current["plain"]["miara"]) == ("plain", 1, 0.1)
 
 
 def test_no_process_outlives_ours(egib: Path, tmp_path: Path) -> None:
