@@ -55,7 +55,7 @@ def test_mistakes_are_printed_by_file_and_line_with_relative_paths(home: Path) -
     ]
     assert "unknown TERYT 9999" in lines[0]
     assert "unknown field `parameters.colour`" in lines[1]
-    assert "unknown kind of source `carrier-pigeon`; there are: gml, wfs" in lines[2]
+    assert "unknown kind of source `carrier-pigeon`; there are: gml, ogcapi, vector, wfs" in lines[2]
     assert lines[-1].startswith("demo: ") and lines[-1].endswith("; 3 mistakes")
 
 

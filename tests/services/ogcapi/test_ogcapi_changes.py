@@ -157,7 +157,7 @@ def test_the_cost_is_that_of_the_tenants_changes(database: Database, column: str
     with database.connect("owner") as connection:
         connection.execute("""
             insert into sdi.change (version, feature_type, fid, id, county, commune, op)
-            select 1, case when g % 2 = 0 then 'dzialki' else 'budynki' end, g, g::text, '04' || (g % 23 + 10)::text,
+            select 1, case when g % 50 = 0 then 'dzialki' else 'budynki' end, g, g::text, '04' || (g % 23 + 10)::text,
                    '04' || (g % 23 + 10)::text || '0' || (g % 7)::text, 'u' from generate_series(1, 50000) g""")
         connection.execute("""
             insert into sdi.change (version, feature_type, fid, id, county, commune, op)
