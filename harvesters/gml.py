@@ -86,6 +86,12 @@ class Harvester:
         else:
             yield from (Part(name, piece=piece) for piece in slices(delivery.path))
 
+    def size(self, part: Part) -> int:
+        """The bytes of a slice, or of a document as it lies in its zip."""
+        if part.info is not None:
+            return part.info.compress_size
+        return 0 if part.piece is None or part.piece.end is None else part.piece.end - part.piece.start
+
     def read_part(self, delivery: Delivery, part: Part) -> Generator[Read, None, Notes]:
         """The objects of a part; returns what there is to say about its document."""
         crs, line = self._parameters.crs, 0

@@ -162,6 +162,10 @@ class Divisible(Protocol):
         """The parts of a delivery in order; a single one where dividing is not worth while."""
         ...
 
+    def size(self, part: Any) -> int:
+        """How many bytes of the delivery a part is; 0 where that cannot be said."""
+        ...
+
     def read_part(self, delivery: Delivery, part: Any) -> Generator[Read, None, Any]:
         """Yield what is in a part, and return notes for the conclusion."""
         ...

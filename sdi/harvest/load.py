@@ -48,6 +48,8 @@ class Load:
     issues: list[tuple[Issue, BaseGeometry | None]] = field(default_factory=list)
     """With the geometries (EPSG:2180) of their objects."""
     tally: Tally = field(default_factory=Tally)
+    bytes: int = 0
+    """Of the delivery that have been read with it, where that is known."""
 
 
 class Loader:

@@ -40,7 +40,7 @@ class Progress(AbstractContextManager["Progress"]):
         """So many more objects have been read."""
 
     def done(self, size: int) -> None:
-        """A unit of so many bytes has been read."""
+        """So many more bytes have been read."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -253,14 +253,15 @@ class _Attempt:
         for ordinal, delivery in enumerate(deliveries):
             if not known[delivery.unit.id].finished:
                 self._read(stager, reading.loads(ordinal, delivery), delivery)
-            self.progress.done(delivery.bytes)
+            else:
+                self.progress.done(delivery.bytes)
         self.progress.step(self.source.id, "checking and committing")
         origin = _origin(self.books, self.kind, self.fingerprint)
         return settle(self.connection, self.books, self.region, self.settings, origin)
 
     def _read(self, stager: Stager, loads: Generator[Load], delivery: Delivery) -> None:
         with self.connection.transaction(), closing(loads):
-            tally = stager.stage(loads, self.progress.read)
+            tally = stager.stage(loads, delivery.bytes, self.progress)
             self.books.finish(delivery.unit.id, tally)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,14 +14,12 @@ from sdi.harvest.contract import Issue
 from sdi.harvest.geometry import SRID
 from sdi.harvest.load import WAITING, Load, Tally
 from sdi.harvest.places import Places, representative_points
+from sdi.harvest.progress import Progress
 from sdi.model.region import Source
 from sdi.model.register import FeatureType
 from sdi.store.staging import copy_rows
 
 EXCERPT_BYTES = 4_096
-
-Report = Callable[[int], None]
-"""Called with the number of objects read since the last call."""
 
 
 class Stager:
@@ -34,8 +32,8 @@ class Stager:
         self.connection, self.run, self.source, self.places = connection, run, source, places
         self.feature_types = {feature_type.name: feature_type for feature_type in feature_types}
 
-    def stage(self, loads: Iterable[Load], report: Report) -> Tally:
-        """Stage all that a unit holds, inside the caller's transaction."""
+    def stage(self, loads: Iterable[Load], size: int, progress: Progress) -> Tally:
+        """Stage all that a unit of `size` bytes holds, inside the caller's transaction."""
         tally = Tally()
         issues: list[tuple[Issue, BaseGeometry | None]] = []
         for load in loads:
@@ -45,8 +43,11 @@ class Stager:
             if len(issues) >= WAITING:
                 self._write(issues)
             tally.add(load.tally)
-            report(load.tally.read)
+            progress.read(load.tally.read)
+            progress.done(load.bytes)
+            size -= load.bytes
         self._write(issues)
+        progress.done(size)
         return tally
 
     def _write(self, issues: list[tuple[Issue, BaseGeometry | None]]) -> None:

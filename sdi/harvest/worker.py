@@ -6,25 +6,25 @@ import signal
 import sys
 from multiprocessing.connection import Connection
 
-from sdi.harvest.reading import Reading
+from sdi.harvest.reading import Reading, receive, send
 
 
 def work(connection: Connection) -> None:
     """Do what comes in until the other side has gone: parts in, loads and the notes out."""
-    reading = Reading(*connection.recv())
+    reading = Reading(*receive(connection))
     while True:
-        task = connection.recv()
+        task = receive(connection)
         loads = reading.part(*task)
         try:
             while True:
-                connection.send(("load", next(loads)))
+                send(connection, ("load", next(loads)))
         except StopIteration as stop:
-            connection.send(("end", stop.value))
+            send(connection, ("end", stop.value))
         except (EOFError, ConnectionError):
             raise
         except Exception as error:
             error.add_note(f"(while reading part {task[2] + 1} of {task[1].unit.id})")
-            connection.send(("error", error))
+            send(connection, ("error", error))
 
 
 if __name__ == "__main__":
