@@ -20,7 +20,7 @@ demo: setup  ## a region with synthetic registers: harvested, published, served
 	@.venv/bin/sdi demo
 
 test: setup  ## all tests, on a real PostGIS and real engines
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n 2 --dist loadfile
 
 lint: setup  ## ruff
 	@$(PY) -m ruff check sdi harvesters tests
