@@ -37,8 +37,8 @@ from sdi.settings import Settings
 
 STAGING = 2
 """Raised when the same objects would be staged differently; part of the fingerprint."""
-BIG = 1_000
-"""Changed rows of a table that call for new planner statistics."""
+BIG, BIG_SHARE = 1_000, 0.1
+"""Changed rows of a table that call for new planner statistics: so many, and such a share of the source's objects."""
 
 Connection = psycopg.Connection[Any]
 
@@ -291,5 +291,5 @@ def _analyze(database: Database, region: Region, outcome: Outcome) -> None:
 
 def _changed_much(outcome: Outcome) -> Iterator[str]:
     for name, part in outcome.summary["feature_types"].items():
-        if part["new"] + part["changed"] + part["gone"] >= BIG:
+        if part["new"] + part["changed"] + part["gone"] >= max(BIG, BIG_SHARE * part["current"]):
             yield name

@@ -22,14 +22,18 @@ from sdi.store.staging import stage_table
 _STATE = ("id", "namespace", "commune", "version_id", "started_at", "valid_from", "content")
 """Columns that stage, current and history tables share, before geometries and attributes."""
 
+# In a table of its own, so that the planner knows how few they are when it comes to their rows.
+_PAIR = """
+create temporary table pair on commit drop as
+select c.fid, c.commune as commune_before, s.ctid as place,
+       case when s.valid_from > c.valid_from then s.valid_from end as valid_to
+from {current} c join {stage} s on s.id = c.id
+where c.source = %(source)s and not s.past and (c.content, c.commune) is distinct from (s.content, s.commune)
+"""
+
 # A row that moves to another commune has gone from the commune where it was.
 _CHANGED = """
-with pair as (
-    select c.fid, c.commune as commune_before, s.ctid as place,
-           case when s.valid_from > c.valid_from then s.valid_from end as valid_to
-    from {current} c join {stage} s on s.id = c.id
-    where c.source = %(source)s and not s.past and (c.content, c.commune) is distinct from (s.content, s.commune)
-), kept as (
+with kept as (
     insert into {history} (fid, county, source, known_from, version, valid_to, known_to, {state})
     select c.fid, c.county, c.source, c.known_from, c.version, p.valid_to, %(now)s, {c_state}
     from pair p join {current} c on c.fid = p.fid
@@ -164,7 +168,7 @@ class Commit:
 
         `adopted`: rows that changed hands before, so that counts are made anew.
         """
-        changed = self._execute(_CHANGED, feature_type)
+        changed = self._changed(feature_type)
         gone = self._execute(_GONE, feature_type)
         new = self._execute(_NEW, feature_type)
         corrected = self._execute(_CORRECTED, feature_type)
@@ -182,6 +186,14 @@ class Commit:
     def abandon(self) -> None:
         """There was no difference: no version."""
         self._query("abandon_version")
+
+    def _changed(self, feature_type: FeatureType) -> int:
+        pairs = self._run(_PAIR, feature_type).rowcount
+        if pairs:
+            self.connection.execute("analyze pg_temp.pair")
+            self._run(_CHANGED, feature_type)
+        self.connection.execute("drop table pg_temp.pair")
+        return pairs
 
     def _query(self, name: str, **values: object) -> psycopg.Cursor[Any]:
         known = {"run": self.run, "source": self.source.id, "county": self.source.county}

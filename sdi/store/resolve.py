@@ -20,13 +20,12 @@ _SAME_VERSION = "id, version_id, case when version_id is null then valid_from en
 """What makes two rows the same version of an object; without wersjaId, its start tells versions apart."""
 
 _REPEATED = """
-select exists (select from {stage} group by id having count(*) > 1)
+create temporary table repeated on commit drop as
+select id from {stage} group by id having count(*) > 1
 """
 
 _DUPLICATES = """
-with repeated as (
-    select id from {stage} group by id having count(*) > 1
-), ranked as (
+with ranked as (
     select s.ctid as place, s.content,
            row_number() over latest_first as nth, first_value(s.content) over latest_first as kept
     from {stage} s join repeated using (id)
@@ -64,9 +63,7 @@ select count(*) from aside
 """
 
 _SUPERSEDED = """
-with several as (
-    select id from {stage} group by id having count(*) > 1
-), ranked as (
+with ranked as (
     select s.ctid as place, s.valid_from,
            row_number() over (partition by id, past
                               order by valid_from desc nulls last, version_id desc nulls last, ordinal desc, item desc)
@@ -74,7 +71,7 @@ with several as (
            lead(s.valid_from) over (partition by id
                                     order by valid_from nulls first, version_id nulls first, ordinal, item)
                as next_from
-    from {stage} s join several using (id)
+    from {stage} s join repeated using (id)
 )
 update {stage} s set past = true, valid_to = case when r.next_from > r.valid_from then r.next_from end
 from ranked r where s.ctid = r.place and not s.past and r.nth > 1
@@ -137,8 +134,10 @@ def resolve(connection: psycopg.Connection[Any], run: int, source: Source, featu
     execute(_ADOPT, table=history_table(feature_type))
     (foreign,) = execute(_FOREIGN).fetchone() or (0,)
     duplicates = conflicts = 0
-    if (execute(_REPEATED).fetchone() or (True,))[0]:
+    if execute(_REPEATED).rowcount:
+        connection.execute("analyze pg_temp.repeated")
         duplicates, conflicts = execute(_DUPLICATES).fetchone() or (0, 0)
         execute(_SUPERSEDED)
+    connection.execute("drop table pg_temp.repeated")
     current, past, outside, known, before = execute(_TALLY).fetchone() or (0, 0, 0, 0, 0)
     return Resolved(current, past, duplicates, conflicts + foreign, outside, before, before - known, adopted)
