@@ -129,6 +129,7 @@ def resolve(connection: psycopg.Connection[Any], run: int, source: Source, featu
     def execute(text: str, **more: sql.Composable) -> psycopg.Cursor[Any]:
         return connection.execute(sql.SQL(text).format(**names, **more), values)
 
+    connection.execute("set local default_statistics_target = 10")  # how many rows, more than which values, matters
     connection.execute(sql.SQL("analyze {} (id, past, outside)").format(names["stage"]))
     adopted = execute(_ADOPT, table=current_table(feature_type)).rowcount
     execute(_ADOPT, table=history_table(feature_type))
