@@ -4,7 +4,6 @@ SdiError
 ├── ConfigurationError   the declaration cannot be used (carries every finding)
 ├── SettingsError        an environment variable or a command-line option is wrong
 ├── SourceError          a county source did not give what it declares
-│   └── DeliveryRefused  a check failed: what is served stays as it was
 ├── DatabaseError        the database cannot be started or reached
 └── PublicationError     a tenant's services could not be built
 
@@ -30,10 +29,6 @@ class SettingsError(SdiError):
 
 class SourceError(SdiError):
     """A county source could not be read; says which, where and what to do."""
-
-
-class DeliveryRefused(SourceError):
-    """A check refused the delivery; nothing that is served has changed."""
 
 
 class DatabaseError(SdiError):
