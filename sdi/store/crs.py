@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 
 import pyproj
@@ -26,6 +26,15 @@ _STEP_M, _STEPS_MAX = 600.0, 200
 at most (10 cm on an edge of 400 km)."""
 
 _DEGREE_M = 111_000.0
+
+_POSITIONS_MAX = 20_000
+"""About how many positions a shape may get by that."""
+
+AWAY = {
+    0: shapely.Point(-1e7, -1e7), 1: shapely.LineString([(-1e7, -1e7), (-1e7, -9e6)]),
+    2: shapely.box(-1e7, -1e7, -9e6, -9e6),
+}
+"""By dimension, a place in EPSG:2180 where nothing is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +128,52 @@ def box_as_stored(values: tuple[float, ...], crs: Crs) -> Area | None:
         return Area(shapely.Point(path) if len(path) == 1 else shapely.LineString(path), None)
     outline = shapely.Polygon(_transformed([*corners, corners[0]], crs.srid))
     return Area(outline, _rectangle_within(outline, [_transformed([corner], crs.srid)[0] for corner in corners]))
+
+
+def shape_as_stored(shape: BaseGeometry, crs: Crs) -> BaseGeometry:
+    """A valid shape with coordinates in `crs` (its axis order) in EPSG:2180, x = easting; heights are dropped.
+
+    Its edges are straight in `crs`. What lies outside of Poland cannot be transformed: it is cut off, and a place far
+    away stands for it, so that whatever is stored has the same relation to both (contains, equals, overlaps …).
+    """
+    shape = shapely.force_2d(shape)
+    if crs.flipped:
+        shape = shapely.transform(shape, lambda xy: xy[:, ::-1])
+    frame = shapely.box(*_domain(crs.srid))
+    parts, away = [], set()
+    for part in _single(shape):
+        dimension = shapely.get_dimensions(part)
+        if frame.covers(part):
+            parts.append(part)
+        else:
+            cut = shapely.get_parts(shapely.intersection(part, frame))
+            parts += [piece for piece in cut if shapely.get_dimensions(piece) == dimension and not piece.is_empty]
+            away.add(dimension)
+    stored = shapely.get_parts(_bent(shapely.GeometryCollection(parts), crs.srid))
+    parts = [*stored, *(AWAY[dimension] for dimension in away)]
+    return parts[0] if len(parts) == 1 else _gathered(parts)
+
+
+def _single(shape: BaseGeometry) -> list[BaseGeometry]:
+    """The points, lines and polygons of a shape."""
+    if shape.geom_type == "GeometryCollection":
+        return [part for inner in shape.geoms for part in _single(inner)]
+    return list(shapely.get_parts(shape))
+
+
+def _gathered(parts: list[BaseGeometry]) -> BaseGeometry:
+    gather = {0: shapely.MultiPoint, 1: shapely.MultiLineString, 2: shapely.MultiPolygon}
+    dimensions = {shapely.get_dimensions(part) for part in parts}
+    return gather[dimensions.pop()](parts) if len(dimensions) == 1 else shapely.GeometryCollection(parts)
+
+
+def _bent(shape: BaseGeometry, srid: int) -> BaseGeometry:
+    if srid == STORED_SRID:
+        return shape
+    step = max(_STEP_M / _DEGREE_M if srid in _GEOGRAPHIC else _STEP_M, shape.length / _POSITIONS_MAX)
+    return shapely.transform(
+        shapely.segmentize(shape, step), partial(_from_stored(srid).transform, direction=TransformDirection.INVERSE),
+        interleaved=False)
 
 
 def _rectangle_within(outline: BaseGeometry, corners: list[tuple[float, float]]) -> BaseGeometry | None:

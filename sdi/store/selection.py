@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from psycopg import sql
+
 from sdi.errors import SdiError
 from sdi.model.text import Text
 from sdi.store.columns import Column
@@ -24,6 +26,14 @@ class UnknownFeatureType(SdiError):
     """The tenant does not publish a feature type of this name."""
 
 
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """SQL over the columns of a feature table, and what it binds by names of its own."""
+
+    sql: sql.Composed
+    values: dict[str, Any]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """Which features: all conditions hold together; an empty selection means all of the tenant's."""
@@ -37,6 +47,8 @@ class Selection:
     """Features whose current version was valid at this time, that is had begun."""
     nothing: bool = False
     """The conditions cannot hold, such as a box outside of Poland."""
+    conditions: tuple[Condition, ...] = ()
+    """Further conditions, which null does not fulfil."""
 
     @property
     def everything(self) -> bool:

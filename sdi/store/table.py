@@ -48,11 +48,11 @@ class Table:
             conditions.append(sql.SQL("id = any(%(ids)s)"))
             values["ids"] = [clean(identifier) for identifier in selection.ids]
         if selection.area is not None:
-            values["area"] = _wkb(selection.area.outline)
+            values["area"] = wkb(selection.area.outline)
             touches: sql.Composable = sql.SQL("st_intersects(geom, %(area)s::geometry)")
             if selection.area.within is not None:
                 # Bounding boxes alone settle what lies inside, at a third of the time.
-                values["within"] = _wkb(selection.area.within)
+                values["within"] = wkb(selection.area.within)
                 touches = sql.SQL("geom && %(area)s::geometry and (geom @ %(within)s::geometry or {})").format(touches)
             conditions.append(touches)
         if selection.begun_by is not None:
@@ -63,6 +63,9 @@ class Table:
             column_ = self._column(name)
             conditions.append(sql.SQL("{} = {}").format(sql.Identifier(column_.name), sql.Placeholder(key)))
             values[key] = value_of(column_, text)
+        for condition in selection.conditions:
+            conditions.append(condition.sql)
+            values |= condition.values
         return sql.SQL(" and ").join(conditions), values
 
     def features(self, where: sql.Composed, page: Page) -> sql.Composed:
@@ -128,7 +131,8 @@ def text_rows(
         return cursor.execute(statement, values).fetchall()
 
 
-def _wkb(geometry: BaseGeometry) -> str:
+def wkb(geometry: BaseGeometry) -> str:
+    """A geometry in EPSG:2180 as what PostGIS reads with a cast to geometry."""
     return str(shapely.to_wkb(shapely.set_srid(geometry, STORED_SRID), hex=True, include_srid=True))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from pygeoapi.openapi import get_oas_30
 
 from sdi.model.text import Language
-from sdi.services.ogcapi import changes, components
+from sdi.services.ogcapi import changes, components, filtering
 from sdi.services.ogcapi.parameters import CHOICES
 from sdi.services.ogcapi.request import ASKED
 from sdi.store.columns import ID, PUBLISHED
@@ -69,7 +69,7 @@ def _parameters(given: dict[str, Any]) -> dict[str, Any]:
     parameters = {name: body for name, body in given.items() if name not in _UNTRUE_PARAMETERS}
     for name in ("crs", "bbox-crs"):
         parameters[name]["schema"] |= {"enum": list(PUBLISHED_CRS), "default": CRS84.uri}
-    return parameters | _own_parameters() | changes.PARAMETERS
+    return parameters | _own_parameters() | filtering.PARAMETERS | changes.PARAMETERS
 
 
 def _made_local(node: Any) -> None:
@@ -89,7 +89,8 @@ def _operation(path: str, operation: dict[str, Any], parameters: dict[str, Any])
     """One GET operation with references to what is described once."""
     if path in _RESPONSES:
         operation["responses"]["200"] = {"$ref": f"#/components/responses/{_RESPONSES[path]}"}
-    own = [_reference(name) for name in ("sortby", "ids", "resulttype")] if path.endswith("/items") else []
+    names = ("sortby", "ids", "resulttype", *filtering.PARAMETERS) if path.endswith("/items") else ()
+    own = [_reference(name) for name in names]
     return {**operation, "parameters": own + [
         _reference(body["name"]) if body.get("name") in parameters and body["name"] != "properties" else (
             {key: value for key, value in body.items() if (key, value) != ("required", False)})

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from starlette.datastructures import QueryParams
 
 from sdi.model.text import Text
+from sdi.services.ogcapi.filtering import LANGUAGES
 
 EVERYWHERE = frozenset({"f", "lang"})
 
@@ -20,7 +21,7 @@ PARAMETERS: dict[str, frozenset[str]] = {
     "schema": EVERYWHERE,
     "items": EVERYWHERE | {
         "limit", "offset", "bbox", "bbox-crs", "crs", "datetime", "ids", "properties", "sortby", "skipGeometry",
-        "resulttype",
+        "resulttype", "filter", "filter-lang", "filter-crs", "q",
     },
     "item": EVERYWHERE | {"crs"},
     "changes": EVERYWHERE | {"since", "limit", "crs"},
@@ -31,6 +32,7 @@ CHOICES: dict[str, frozenset[str]] = {
     "f": frozenset({"json", "html", "jsonld"}),
     "skipGeometry": frozenset({"true", "false"}),
     "resulttype": frozenset({"results", "hits"}),
+    "filter-lang": frozenset(LANGUAGES),
 }
 """Parameters with few values, of which pygeoapi takes any other for the default."""
 

@@ -6,10 +6,12 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, overload
 from urllib.parse import unquote
 
+import psycopg
 from pygeoapi.crs import CrsTransformSpec
 from pygeoapi.provider.base import (
     BaseProvider,
@@ -19,6 +21,7 @@ from pygeoapi.provider.base import (
 
 from sdi.model.register import AttributeType
 from sdi.model.text import Text
+from sdi.services.ogcapi.filtering import conditions
 from sdi.services.ogcapi.request import ASKED
 from sdi.store.columns import ID, Column
 from sdi.store.crs import PUBLISHED_CRS, Crs, box_as_stored
@@ -115,7 +118,9 @@ class RegisterProvider(BaseProvider):  # type: ignore[misc]
     ) -> dict[str, Any]:
         """A FeatureCollection without links. Raises ProviderInvalidQueryError."""
         with _invalid_query(self.asked.language):
-            selection = selected(bbox, datetime_, properties)
+            selection = replace(
+                selected(bbox, datetime_, properties),
+                conditions=conditions(self.asked.query, self.asked.reader.columns(self.data)))
             collection: dict[str, Any] = {"type": "FeatureCollection"}
             if resulttype == "hits":
                 matched: int | None = self.asked.reader.count(self.data, selection)
@@ -213,3 +218,7 @@ def _invalid_query(language: str) -> Iterator[None]:
         yield
     except InvalidQuery as error:
         raise ProviderInvalidQueryError(user_msg=error.text.get(language)) from error
+    except psycopg.DataError as error:
+        raise ProviderInvalidQueryError(user_msg=Text(
+            pl=f"filter: nie da się obliczyć: {error}", en=f"filter: cannot be reckoned: {error}",
+        ).get(language)) from error

@@ -19,7 +19,10 @@ ITEMS = "/0415/ogcapi/collections/dzialki/items"
 
 
 BAD = [
-    "nonsense=1", "county_=0415", "geom=x", "fid=1", "source=x", "filter=county='0415'", "q=x",
+    "nonsense=1", "county_=0415", "geom=x", "fid=1", "source=x", "q=", "q=,", "q=%00", "q=a+b+c+d+e+f+g+h+i+j+k",
+    "filter=", "filter=nothing=1", "filter=county=1", "filter=county='0415'&filter-lang=cql-text", "filter=a%00",
+    "filter=county='0415'&filter-crs=EPSG:2180", "filter=true&filter-lang=cql2-json&filter-lang=cql2-text",
+    "filter=1e300*1e300*pole_ewidencyjne=1", "filter={&filter-lang=cql2-json",
     "limit=0", "limit=-1", "limit=ten", "limit=1_0", "limit=%D9%A3", "offset=1_0", "pole_ewidencyjne=1_0", "limit=%2B1",
     "limit=1.5", "limit=", "offset=-1", "offset=x",
     "bbox=1,2,3", "bbox=a,b,c,d", "bbox=nan,50,20,51", "bbox=18,54,19,53", "bbox=inf,0,0,0", "bbox=",
@@ -58,7 +61,11 @@ def test_injection_finds_nothing_and_harms_nothing(client: Client, dzialki: Tabl
         for name in ("numer_dzialki", "id", "ids", "county"):
             response = client.get(ITEMS, params={name: value})
             assert response.status_code == 200 and response.json()["features"] == [], (name, value)
-        for name in ("sortby", "properties", "crs", "datetime", "bbox", value):
+        quoted = value.replace("\\", "\\\\").replace("'", "''")
+        for made in (f"numer_dzialki = '{quoted}'", f"CASEI(id) LIKE '{quoted}'", f"county IN ('{quoted}')"):
+            assert client.items("0415", filter=made)["features"] == [], made
+        assert client.get(ITEMS, params={"q": value}).json()["features"] == []
+        for name in ("sortby", "properties", "crs", "datetime", "bbox", "filter", "filter-crs", value):
             assert client.get(ITEMS, params={name: value}).status_code == 400, (name, value)
         assert client.get(f"{ITEMS}/{quote(value)}").status_code == 404, value
         assert client.items("0415")["numberMatched"] == 1, value

@@ -78,6 +78,16 @@ DEFECTS = {
         source = inspect.getsource(get_collection_items)
         assert "not in ('f', 'offset')" in source and "elif len(content['features']) == limit" in source
     """,
+    "pygeofilter ranks AND and OR the same, and knows temporal functions as operators only": """
+        from pygeoapi.api.itemtypes import parse_cql2_text
+        assert type(parse_cql2_text("ab = 1 OR cd = 2 AND ef = 3")).__name__ == "And"
+        try:
+            parse_cql2_text("T_AFTER(ab, DATE('2020-01-01'))")
+        except Exception:
+            pass
+        else:
+            raise AssertionError("T_AFTER")
+    """,
     "queryables have names for titles": """
         import inspect
         from pygeoapi.api.itemtypes import get_collection_queryables
