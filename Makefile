@@ -28,8 +28,9 @@ lint: setup  ## ruff
 types: setup  ## mypy, strict
 	@$(PY) -m mypy
 
-bench: setup  ## measure; prints a table, writes var/bench/latest.json
-	@$(PY) -m tests.bench
+bench: setup  ## measure against peers; ARGS="--parcels 500000" writes docs/benchmarks.md
+	-@setup/packages tests/bench/apt.txt
+	@$(PY) -m tests.bench $(ARGS)
 
 conformance: setup  ## the OGC's own test suites against a demo node (wants Java 17 and Maven)
 	@$(PY) -m tests.conformance
