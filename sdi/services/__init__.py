@@ -9,7 +9,7 @@ from sdi.services.contract import Engines, Service
 _CLASSES = {
     "ogcapi": ("sdi.services.ogcapi.app", "OgcApi"),
     "wms": ("sdi.services.ows.app", "Wms"),
-    "wfs": ("sdi.services.ows.app", "Wfs"),
+    "wfs": ("sdi.services.wfs.app", "Wfs"),
     "csw": ("sdi.services.csw.app", "Csw"),
 }
 """Protocol → module and class. A new standard is a folder and a line here."""

@@ -1,7 +1,7 @@
-"""The layers of a tenant: one for each feature type and kind of geometry, and how MapServer reads each from PostGIS.
+"""The layers of a WMS: one for each feature type and kind of geometry, and how MapServer reads it from PostGIS.
 
 A MapServer layer holds points, lines or polygons. A feature type of any geometry (devices, structures) has a layer for
-each kind, in WMS below a parent that carries the feature type's name.
+each kind, below a parent that carries the feature type's name.
 """
 
 from __future__ import annotations
@@ -30,9 +30,6 @@ _PARTS: dict[Kind, tuple[str, Text]] = {
 
 _DIMENSION: dict[Kind, int] = {"point": 0, "line": 1, "polygon": 2}
 
-SORT = "sort"
-"""The parameter that carries the ORDER BY from the normaliser into DATA; MapServer checks it by `sort_pattern`."""
-
 
 @dataclass(frozen=True)
 class Layer:
@@ -48,7 +45,7 @@ class Layer:
 
     @property
     def name(self) -> str:
-        """Layer and WFS type name: the feature type's, with a suffix where there is one layer for each kind."""
+        """Layer name: the feature type's, with a suffix where there is one layer for each kind."""
         return f"{self.feature_type.name}_{_PARTS[self.kind][0]}" if self.partial else self.feature_type.name
 
     @property
@@ -62,8 +59,8 @@ class Layer:
         """The columns shown, by name, `id` first."""
         return {ID.name: ID, **published(self.feature_type)}
 
-    def data(self, tenant: Tenant, ordered: bool) -> str:
-        """The DATA of the layer: its rows within the tenant; ordered by `%sort%`, so that paging is stable, or not.
+    def data(self, tenant: Tenant) -> str:
+        """The DATA of the layer: its rows within the tenant.
 
         Dates come as ISO 8601 text (times in UTC), so that they compare and sort as text; columns of type boolean as
         true and false.
@@ -79,13 +76,7 @@ class Layer:
             current_table(self.feature_type),
             sql.SQL(" AND ").join(conditions),
         )
-        order = f" ORDER BY %{SORT}%" if ordered else ""
-        return f"geom FROM ({select.as_string()}{order}) AS t USING UNIQUE fid USING SRID=2180"
-
-    @property
-    def sort_pattern(self) -> str:
-        """The regular expression of what `%sort%` may be: columns of the layer, then the unique one."""
-        return f"^(x[.]({'|'.join(self.columns)})( DESC NULLS LAST)?,)*x[.]fid$"
+        return f"geom FROM ({select.as_string()}) AS t USING UNIQUE fid USING SRID=2180"
 
 
 def layers_of(feature_type: FeatureType) -> tuple[Layer, ...]:

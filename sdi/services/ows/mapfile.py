@@ -1,4 +1,4 @@
-"""Mapfile text: quoting, blocks, and what the maps of WMS and WFS have in common. Pure functions."""
+"""Mapfile text: quoting, blocks, and what every map of a tenant says of itself. Pure functions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sdi.services.contract import Publication
 from sdi.services.ows.layers import Layer
 
 SRS = "EPSG:2180 EPSG:2176 EPSG:2177 EPSG:2178 EPSG:2179 EPSG:4258 EPSG:4326 EPSG:3857 EPSG:3035"
-"""Coordinate reference systems that both protocols offer; the first is the one that is stored."""
+"""Coordinate reference systems of maps; the first is the one that is stored."""
 
 CODES: dict[Language, str] = {"pl": "pol", "en": "eng"}
 """ISO 639-2/B codes, as the LANGUAGE parameter has them (INSPIRE network services)."""
@@ -58,13 +58,12 @@ def online_resource(addresses: Addresses, protocol: str, tenant: Tenant, languag
     return f"{base}?" if language == tenant.languages[0] else f"{base}?language={CODES[language]}&"
 
 
-def service_metadata(publication: Publication, tenant: Tenant, protocol: str, language: Language) -> dict[str, str]:
+def service_metadata(publication: Publication, tenant: Tenant, language: Language) -> dict[str, str]:
     """Identification, provider and conditions of a service, in one language."""
     addresses = Addresses(publication.public_url, tenant.id)
     contact = tenant.contact
     licence = f"{tenant.licence.title.get(language)} ({tenant.licence.url})"
-    name = {"wms": {"pl": "usługa przeglądania (WMS)", "en": "view service (WMS)"},
-            "wfs": {"pl": "usługa pobierania (WFS)", "en": "download service (WFS)"}}[protocol][language]
+    name = {"pl": "usługa przeglądania (WMS)", "en": "view service (WMS)"}[language]
     postal = {
         "ows_addresstype": "postal", "ows_address": contact.address or "", "ows_city": "-",
         "ows_stateorprovince": "-", "ows_postcode": "-", "ows_country": "Polska",
@@ -74,7 +73,7 @@ def service_metadata(publication: Publication, tenant: Tenant, protocol: str, la
         "ows_title": f"{tenant.title.get(language)} – {name}",
         "ows_abstract": tenant.abstract.get(language),
         "ows_keywordlist": keywords(publication, tenant.register_ids, language),
-        "ows_onlineresource": online_resource(addresses, protocol, tenant, language),
+        "ows_onlineresource": online_resource(addresses, "wms", tenant, language),
         "ows_service_onlineresource": contact.url or addresses.landing,
         "ows_fees": licence,
         "ows_accessconstraints": licence,

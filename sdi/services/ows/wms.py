@@ -62,7 +62,7 @@ def compile_wms(publication: Publication, tenant: Tenant) -> dict[str, str]:
 
 
 def _map(publication: Publication, tenant: Tenant, language: Language) -> str:
-    web = service_metadata(publication, tenant, "wms", language) | {
+    web = service_metadata(publication, tenant, language) | {
         "wms_bbox_extended": "true",
         "wms_srs": f"{SRS} CRS:84",
         "wms_getmap_formatlist": "png,png8,jpeg",
@@ -142,7 +142,7 @@ def _layer(publication: Publication, tenant: Tenant, layer: Layer, path: str, la
         "STATUS OFF",
         'TEMPLATE "-"',
         connection(publication),
-        f"DATA {quote(layer.data(tenant, ordered=False))}",
+        f"DATA {quote(layer.data(tenant))}",
         projection(2180),
         f"TOLERANCE {_TOLERANCE_PX[layer.kind]}",
         f"MAXSCALEDENOM {style.max_scale}" if style.max_scale else (),

@@ -28,8 +28,9 @@ from sdi.model.region import Contact, Licence, Partner, Region, RegionFile, Sour
 from sdi.model.register import Register
 from sdi.model.text import Text
 from sdi.services.contract import Engines, Publication, Published
-from sdi.services.ows.app import Wfs, Wms
+from sdi.services.ows.app import Wms
 from sdi.services.ows.workers import MapservPool, write_config
+from sdi.services.wfs.app import Wfs
 from tests.conftest import HOME, new_database
 
 HOSTILE = """Zażółć "gęślą" 'jaźń' [id] {a} %b% \\ <&> ' END LAYER # $ \t; """

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 
-import pytest
-
 from sdi.model.region import Region
 from sdi.model.register import FeatureType
 from sdi.services.contract import Publication
 from sdi.services.ows.layers import tenant_layers
 from sdi.services.ows.mapfile import quote
 from sdi.services.ows.styles import STYLES, drawing_order, style_of
-from sdi.services.ows.wfs import compile_wfs
 from sdi.services.ows.wms import compile_wms
 from tests.conftest import HOME
 
@@ -21,13 +18,12 @@ PUBLIC = "https://sdi.example.org"
 CONNINFO = r"host=/run/pg dbname=sdi user=x password='a\'b\\c\"%d' options='-c role=sdi_serve -c jit=off'"
 
 
-@pytest.mark.parametrize(("protocol", "compiler"), [("wms", compile_wms), ("wfs", compile_wfs)])
-def test_mapfiles_equal_the_golden_files(region: Region, protocol: str, compiler: type) -> None:
+def test_mapfiles_equal_the_golden_files(region: Region) -> None:
     publication = Publication(region, PUBLIC, CONNINFO, HOME)
-    files = compiler(publication, region.tenants["powiat"])
-    assert files == compiler(publication, region.tenants["powiat"])
-    assert set(files) == {"pol.map", "eng.map"} | ({"fonts.txt"} if protocol == "wms" else set())
-    golden = GOLDEN / f"powiat.{protocol}.pol.map"
+    files = compile_wms(publication, region.tenants["powiat"])
+    assert files == compile_wms(publication, region.tenants["powiat"])
+    assert set(files) == {"pol.map", "eng.map", "fonts.txt"}
+    golden = GOLDEN / "powiat.wms.pol.map"
     if os.environ.get("SDI_GOLDEN") == "write":
         golden.parent.mkdir(parents=True, exist_ok=True)
         golden.write_text(files["pol.map"], encoding="utf-8")
@@ -52,10 +48,9 @@ def test_a_style_drops_what_the_type_does_not_have() -> None:
     assert drawing_order(bare) > drawing_order(bare.model_copy(update={"name": "wody"}))
 
 
-def test_sort_pattern_and_names(region: Region) -> None:
-    layers = {layer.name: layer for layer in tenant_layers(region.tenants["powiat"])}
-    assert len(layers) == 7 and "urzadzenia_wodociagowe_linie" in layers
-    assert "x.(" not in layers["dzialki"].sort_pattern and "source" not in layers["dzialki"].sort_pattern
+def test_names(region: Region) -> None:
+    names = {layer.name for layer in tenant_layers(region.tenants["powiat"])}
+    assert len(names) == 7 and "urzadzenia_wodociagowe_linie" in names
 
 
 def test_quote() -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
+import time
 from pathlib import Path
 
 import httpx
@@ -236,3 +239,15 @@ def test_capabilities_are_valid(node: Node, shared: Path) -> None:
     schema.assertValid(root)
     for comment in root.iter(etree.Comment):
         assert "WARNING" not in (comment.text or ""), comment.text
+
+
+def test_killed_workers_are_replaced(node: Node) -> None:
+    for pid in node.pool.pids:
+        os.kill(pid, signal.SIGKILL)
+    for _ in range(4):
+        bbox = window("EPSG:2180", "1.3.0", *CORNER, 100)
+        assert painted(image(node, "powiat", **request("EPSG:2180", "1.3.0", "dzialki", bbox)))
+    deadline = time.monotonic() + 20
+    while len(node.pool.pids) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -1,0 +1,147 @@
+"""WFS of a tenant: features as text rows of the database, in the GML of each version, GeoJSON and other formats."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from urllib.parse import parse_qsl
+
+import psycopg
+from psycopg_pool import PoolTimeout
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sdi.model.region import Tenant
+from sdi.model.text import Language, Text
+from sdi.services.contract import Engines, Publication, Published
+from sdi.services.ows import exceptions
+from sdi.services.ows.exceptions import OwsError
+from sdi.services.ows.normaliser import language as language_of
+from sdi.services.ows.normaliser import upper
+from sdi.services.wfs import collections, files, pairs, requests, stored
+from sdi.services.wfs.capabilities import compile_wfs, file_name, negotiated, sections
+from sdi.services.wfs.formats import format_of
+from sdi.services.wfs.requests import FeatureRequest
+from sdi.services.wfs.schema import describe
+from sdi.store.reader import Reader
+
+log = logging.getLogger(__name__)
+
+_FORM = "application/x-www-form-urlencoded"
+_TOO_LONG = Text(pl="Zapytanie trwa za długo; proszę je zawęzić (BBOX, FILTER, COUNT)",
+                 en="The query takes too long; please narrow it (BBOX, FILTER, COUNT)")
+_BUSY = Text(pl="Usługa chwilowo nie odpowiada; proszę spróbować później",
+             en="The service does not answer at the moment; please try later")
+
+
+class Wfs:
+    """The download service: WFS 2.0.0, 1.1.0 and 1.0.0 (see sdi.services.contract.Service)."""
+
+    protocol = "wfs"
+
+    def __init__(self, engines: Engines) -> None:
+        self.pool = engines.pool
+
+    @staticmethod
+    def compile(publication: Publication, tenant: Tenant) -> Mapping[str, str]:
+        """Capabilities by language and version."""
+        return compile_wfs(publication, tenant)
+
+    async def answer(self, request: Request, published: Published, path: str) -> Response:
+        """Answer GET, HEAD and POST (XML or a form); errors in the XML of the version."""
+        if path:
+            raise HTTPException(404)
+        if request.method not in ("GET", "HEAD", "POST"):
+            raise HTTPException(405, headers={"Allow": "GET, HEAD, POST"})
+        given = upper(parse_qsl(request.url.query, keep_blank_values=True))
+        language = language_of(given, published.tenant)
+        body = await request.body() if request.method == "POST" else b""
+        try:
+            if body and request.headers.get("content-type", "").startswith(_FORM):
+                given |= upper(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+            elif body:
+                given = pairs.of_xml(body)
+                given.setdefault("VERSION", "2.0.0")
+            return await asyncio.to_thread(self._answer, given, published, language)
+        except OwsError as error:
+            return exceptions.response(error, "wfs", _guess_version(given), language)
+        except psycopg.errors.QueryCanceled:
+            failure = OwsError("OperationProcessingFailed", _TOO_LONG, status=503)
+            return exceptions.response(failure, "wfs", _guess_version(given), language)
+        except (psycopg.Error, PoolTimeout) as error:
+            log.error("wfs of %s: %s", published.tenant.id, error)
+            failure = OwsError("NoApplicableCode", _BUSY, status=503)
+            return exceptions.response(failure, "wfs", _guess_version(given), language)
+
+    def _answer(self, given: dict[str, str], published: Published, language: Language) -> Response:
+        operation, tenant = requests.operation(given), published.tenant
+        if operation == "GetCapabilities":
+            return _capabilities(given, published, language)
+        version = requests.version_of(given)
+        if operation == "DescribeFeatureType":
+            form = format_of(given.get("OUTPUTFORMAT"), version, gml_only=True)
+            names = pairs.type_names(given.get("TYPENAMES") or given.get("TYPENAME") or "")
+            types = [requests.feature_type_of(name, tenant) for name in names] or tenant.feature_types
+            media_type = form.mime if version.number == "2.0.0" else "text/xml"
+            return _response([describe(types, version, language)], media_type)
+        if operation == "ListStoredQueries":
+            return _response([stored.list_queries(tenant, language)], "text/xml")
+        if operation == "DescribeStoredQueries":
+            asked = given.get("STOREDQUERY_ID") or given.get("STOREDQUERYID") or ""
+            return _response([stored.describe_queries(asked, tenant, language)], "text/xml")
+        identifier = stored.asked_for(given)
+        values = operation == "GetPropertyValue"
+        if identifier and not values:
+            asked_for = stored.stored_request(identifier, given, version, tenant, published.public_url)
+        else:
+            asked_for = requests.feature_request(given, version, tenant, values=values)
+        return self._features(asked_for, published)
+
+    def _features(self, request: FeatureRequest, published: Published) -> Response:
+        reader: Reader | None = published.state.get("wfs")
+        if reader is None:
+            reader = published.state["wfs"] = Reader(self.pool, published.tenant)
+        address, output = published.addresses.service("wfs"), request.output
+        if request.value is not None:
+            page = collections.read(reader, request, collections.value_rows(request))
+            return _response(collections.values(request, page, address), output.mime)
+        if request.single:
+            page = collections.read(
+                reader, request, collections.gml_rows(request.version, collections.namespaces(request.version)))
+            feature = collections.single(page)
+            if feature is None:
+                raise stored.not_found(request.pairs["ID"])
+            return _response([feature], output.mime)
+        if output.name == "gml" or request.hits:
+            page = collections.read(reader, request, collections.gml_rows(request.version))
+            return _response(collections.gml(request, page, address), request.version.media_type)
+        if output.name == "geojson":
+            collections.one_srid(request)
+            page = collections.read(reader, request, collections.geojson_rows)
+            return _response(collections.geojson(request, page, address), output.mime)
+        if output.name == "csv":
+            if refusal := collections.one_type(request):
+                raise refusal
+            return _response([files.comma_separated(reader, request)], f"{output.mime}; charset=utf-8", output.file)
+        return _response([files.write(reader, request)], output.mime, output.file)
+
+
+def _capabilities(given: Mapping[str, str], published: Published, language: Language) -> Response:
+    version = negotiated(given)
+    document = (published.folder / "wfs" / file_name(language, version)).read_bytes()
+    if (asked := given.get("SECTIONS")) and version.number != "1.0.0":
+        document = sections(document, asked)
+    return _response([document], "text/xml")
+
+
+def _response(body: Iterable[bytes], media_type: str, file: str = "") -> Response:
+    headers = {"Cache-Control": "no-cache"} | (
+        {"Content-Disposition": f'attachment; filename="{file}"'} if file else {})
+    return Response(b"".join(body), headers=headers, media_type=media_type)
+
+
+def _guess_version(given: Mapping[str, str]) -> str:
+    """The version in which an error is told, before the request is understood: the newest where there is none."""
+    return given.get("VERSION") or given.get("ACCEPTVERSIONS", "").split(",")[0]

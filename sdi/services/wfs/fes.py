@@ -1,0 +1,294 @@
+"""Filters (FES 2.0, Filter Encoding 1.1 and 1.0) as SQL conditions over one feature type.
+
+Names are looked up among the published columns, every value is bound. What a filter cannot mean is refused, never
+ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import shapely
+from lxml import etree
+from psycopg import sql
+from shapely.geometry.base import BaseGeometry
+
+from sdi.services.wfs.geometry import area_of, children, geometry_of, local, wrong
+from sdi.services.wfs.identifiers import fid_of
+from sdi.services.wfs.versions import GEOMETRY, Version
+from sdi.store.columns import Column
+from sdi.store.crs import STORED_SRID, Area
+from sdi.store.reader import InvalidQuery
+from sdi.store.selection import value_of
+
+COMPARISONS = {
+    "PropertyIsEqualTo": "=", "PropertyIsNotEqualTo": "<>", "PropertyIsLessThan": "<", "PropertyIsGreaterThan": ">",
+    "PropertyIsLessThanOrEqualTo": "<=", "PropertyIsGreaterThanOrEqualTo": ">=",
+}
+SPATIAL = {
+    "Intersects": "st_intersects", "Contains": "st_contains", "Crosses": "st_crosses", "Disjoint": "st_disjoint",
+    "Equals": "st_equals", "Overlaps": "st_overlaps", "Touches": "st_touches", "Within": "st_within",
+}
+TEMPORAL = {
+    "After": "{0} > {2}", "Before": "{0} < {1}", "During": "{0} > {1} and {0} < {2}", "TEquals": "{0} = {1}",
+    "Begins": "{0} = {1}", "Ends": "{0} = {2}", "AnyInteracts": "{0} >= {1} and {0} <= {2}",
+}
+"""Over the instants that columns hold: {0} the column, {1} and {2} begin and end of the operand (FES 2.0, 7.9)."""
+METRES = {"": 1.0, "m": 1.0, "metre": 1.0, "meter": 1.0, "metres": 1.0, "meters": 1.0, "km": 1000.0,
+          "kilometer": 1000.0, "urn:ogc:def:uom:epsg::9001": 1.0}
+_REFERENCES = ("ValueReference", "PropertyName")
+_PREDICATES_MAX = 1000
+
+# Of boxes what lies well inside needs no further look, as in the items of OGC API.
+_IN_BOX = "(geom && {area} and (geom @ {within} or st_intersects(geom, {area})))"
+
+
+class Filter:
+    """The conditions of one query, and the values that they bind."""
+
+    def __init__(self, feature_type: str, columns: Mapping[str, Column], version: Version) -> None:
+        self.feature_type, self.columns, self.version = feature_type, columns, version
+        self.values: dict[str, Any] = {}
+        self._left = _PREDICATES_MAX
+
+    def of(self, element: etree._Element) -> sql.Composable:
+        """The condition of a Filter element. Raises OwsError."""
+        predicates = children(element)
+        if predicates and all(local(e) in ("ResourceId", "GmlObjectId", "FeatureId") for e in predicates):
+            return self.fids([self._identifier(e) for e in predicates])
+        if len(predicates) != 1:
+            raise wrong("filtr ma mieć jeden warunek; kilka łączy się przez And albo Or",
+                        "a filter has one predicate; join several with And or Or")
+        return self._predicate(predicates[0])
+
+    def fids(self, identifiers: list[int | None]) -> sql.Composable:
+        """Objects by number; None stands for one that there cannot be."""
+        return sql.SQL("fid = any({})").format(self._bind([fid for fid in identifiers if fid is not None]))
+
+    def area(self, area: Area | None) -> sql.Composable:
+        """Objects that touch a box; None is a box outside of Poland."""
+        if area is None:
+            return sql.SQL("false")
+        outline = self._geometry(area.outline)
+        if area.within is None:
+            return sql.SQL("st_intersects(geom, {})").format(outline)
+        return sql.SQL(_IN_BOX).format(area=outline, within=self._geometry(area.within))
+
+    def _predicate(self, element: etree._Element) -> sql.Composable:
+        self._left -= 1
+        if self._left < 0:
+            raise wrong(f"więcej niż {_PREDICATES_MAX} warunków", f"more than {_PREDICATES_MAX} predicates")
+        name = {"Intersect": "Intersects"}.get(local(element), local(element))  # as Filter Encoding 1.0 has it
+        if name in ("And", "Or"):
+            parts = [self._predicate(child) for child in children(element)]
+            if len(parts) < 2:
+                raise wrong(f"{name} łączy co najmniej dwa warunki", f"{name} joins at least two predicates")
+            return sql.SQL("({})").format(sql.SQL(f" {name.lower()} ").join(parts))
+        if name == "Not":
+            if len(children(element)) != 1:
+                raise wrong("Not ma mieć jeden warunek", "Not has one predicate")
+            return sql.SQL("(not {})").format(self._predicate(children(element)[0]))
+        if name in ("ResourceId", "GmlObjectId", "FeatureId"):
+            return self.fids([self._identifier(element)])
+        if name == "BBOX" or name in SPATIAL or name in ("DWithin", "Beyond"):
+            return self._spatial(element, name)
+        if name in TEMPORAL:
+            return self._temporal(element, TEMPORAL[name])
+        return self._scalar(element, name)
+
+    def _identifier(self, element: etree._Element) -> int | None:
+        names = ("rid", "id", "fid")
+        value = next((str(value) for key, value in element.attrib.items() if etree.QName(key).localname in names), "")
+        if not value:
+            raise wrong(f"{local(element)} bez identyfikatora", f"{local(element)} without an identifier")
+        return fid_of(value, self.feature_type)
+
+    # Scalar
+
+    def _scalar(self, element: etree._Element, name: str) -> sql.Composable:
+        operands = children(element)
+        if name in ("PropertyIsNull", "PropertyIsNil") and len(operands) == 1:
+            if self._is_geometry(operands[0]):
+                return sql.SQL("geom is null")
+            return sql.SQL("{} is null").format(self._column(operands[0])[1])
+        if name == "PropertyIsLike" and len(operands) == 2:
+            return self._like(element, operands)
+        if name == "PropertyIsBetween" and len(operands) == 3:
+            column, expression = self._column(operands[0])
+            low, high = (self._bind(self._value(column, _literal(children(e)))) for e in operands[1:])
+            return sql.SQL("({} between {} and {})").format(expression, low, high)
+        if name in COMPARISONS and len(operands) == 2:
+            return self._comparison(element, operands, COMPARISONS[name])
+        known = ", ".join(("And", "Or", "Not", *COMPARISONS, "PropertyIsLike", "PropertyIsBetween", "PropertyIsNull",
+                           "BBOX", *SPATIAL, "DWithin", "Beyond", *TEMPORAL, "ResourceId"))
+        raise wrong(f"{name} z {len(operands)} argumentami; usługa zna: {known}",
+                    f"{name} with {len(operands)} operands; this service knows: {known}")
+
+    def _comparison(self, element: etree._Element, operands: list[etree._Element], operator: str) -> sql.Composable:
+        references = [local(e) in _REFERENCES for e in operands]
+        fold = element.get("matchCase", "true").lower() == "false"
+        if not any(references):
+            raise wrong("porównanie wymaga własności", "a comparison wants a property")
+        column, _ = self._column(operands[references.index(True)])
+        sides: list[sql.Composable] = []
+        for operand, is_reference in zip(operands, references, strict=True):
+            if is_reference:
+                other, expression = self._column(operand)
+                if other.type != column.type and {other.type, column.type} != {"integer", "number"}:
+                    raise wrong(f"{column.name} i {other.name} są różnych typów",
+                                f"{column.name} and {other.name} are of different types")
+                sides.append(expression)
+            else:
+                sides.append(self._bind(self._value(column, _literal([operand]))))
+        if fold and column.type == "text":
+            sides = [sql.SQL("lower({})").format(side) for side in sides]
+        return sql.SQL("{} {} {}").format(sides[0], sql.SQL(operator), sides[1])
+
+    def _like(self, element: etree._Element, operands: list[etree._Element]) -> sql.Composable:
+        column, expression = self._column(operands[0])
+        pattern = _pattern(element, _literal(operands[1:]))
+        fold = element.get("matchCase", "true").lower() == "false"
+        shown = expression if column.type == "text" else sql.SQL("{}::text").format(expression)
+        return sql.SQL("{} {} {}").format(shown, sql.SQL("ilike" if fold else "like"), self._bind(pattern))
+
+    def _value(self, column: Column, text: str) -> Any:
+        try:
+            if column.type == "datetime":
+                moment = datetime.fromisoformat(text)
+                return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            if column.type == "date" and len(text) > len("2026-01-31"):
+                return datetime.fromisoformat(text).date()
+            if column.type == "integer":
+                number = float(text)
+                return value_of(column, text) if number.is_integer() and "." not in text else number
+            if column.type == "boolean":
+                text = {"1": "true", "0": "false"}.get(text, text)
+            return value_of(column, text)
+        except InvalidQuery as error:
+            raise wrong(error.text.pl, error.text.en) from error
+        except ValueError as error:
+            raise wrong(f"{column.name}: {text!r} nie jest wartością typu {column.type}",
+                        f"{column.name}: {text!r} is no value of type {column.type}") from error
+
+    # Space and time
+
+    def _spatial(self, element: etree._Element, name: str) -> sql.Composable:
+        operands = children(element)
+        named = [e for e in operands if local(e) in _REFERENCES]
+        shapes = [e for e in operands if local(e) not in (*_REFERENCES, "Distance")]
+        for reference in named:
+            self._geometry_reference(reference, name)
+        if len(shapes) != 1:
+            raise wrong(f"{name} wymaga jednej geometrii", f"{name} wants one geometry")
+        if name == "BBOX":
+            if local(shapes[0]) not in ("Envelope", "Box"):
+                raise wrong("BBOX wymaga gml:Envelope", "BBOX wants a gml:Envelope")
+            return self.area(area_of(shapes[0], self.version))
+        shape = geometry_of(shapes[0], self.version)
+        if shape is None:
+            return sql.SQL("(geom is not null)" if name in ("Disjoint", "Beyond") else "false")
+        if name in SPATIAL:
+            return sql.SQL("{}(geom, {})").format(sql.SQL(SPATIAL[name]), self._geometry(shape))
+        near = sql.SQL("st_dwithin(geom, {}, {})").format(self._geometry(shape), self._bind(_metres(element)))
+        return sql.SQL("(not {})").format(near) if name == "Beyond" else near
+
+    def _geometry_reference(self, reference: etree._Element, operator: str) -> None:
+        """Refuse a spatial operator on what is no geometry."""
+        allowed = (GEOMETRY, "boundedBy") if operator == "BBOX" else (GEOMETRY,)
+        if property_name(reference.text) not in ("", *allowed):
+            text = (reference.text or "").strip()
+            raise wrong(f"{operator}: {text[:80]!r} nie jest geometrią; jest {GEOMETRY}",
+                        f"{operator}: {text[:80]!r} is not a geometry; there is {GEOMETRY}")
+
+    def _temporal(self, element: etree._Element, form: str) -> sql.Composable:
+        operands = children(element)
+        if len(operands) != 2 or local(operands[0]) not in _REFERENCES:
+            raise wrong(f"{local(element)} wymaga własności i czasu", f"{local(element)} wants a property and a time")
+        column, expression = self._column(operands[0])
+        if column.type not in ("date", "datetime"):
+            raise wrong(f"{column.name} nie jest czasem", f"{column.name} is not a time")
+        begin, end = _period(operands[1])
+        low, high = (self._bind(self._value(column, text)) for text in (begin, end))
+        return sql.SQL(f"({form})").format(expression, low, high)
+
+    # Names and values
+
+    def _is_geometry(self, element: etree._Element) -> bool:
+        return local(element) in _REFERENCES and property_name(element.text) == GEOMETRY
+
+    def _column(self, element: etree._Element) -> tuple[Column, sql.Composable]:
+        if local(element) not in _REFERENCES:
+            raise wrong(f"{local(element)} zamiast nazwy własności; funkcji usługa nie zna",
+                        f"{local(element)} instead of a property; this service has no functions")
+        column = self.columns.get(property_name(element.text))
+        if column is None:
+            known = ", ".join(self.columns)
+            raise wrong(f"nieznana własność {(element.text or '')[:80]!r}; są: {known}",
+                        f"unknown property {(element.text or '')[:80]!r}; there are: {known}")
+        return column, sql.Identifier(column.name)
+
+    def _bind(self, value: Any) -> sql.Composable:
+        name = f"filter{len(self.values)}"
+        self.values[name] = value
+        return sql.Placeholder(name)
+
+    def _geometry(self, shape: BaseGeometry) -> sql.Composable:
+        wkb = shapely.to_wkb(shapely.set_srid(shape, STORED_SRID), hex=True, include_srid=True)
+        return sql.SQL("{}::geometry").format(self._bind(str(wkb)))
+
+
+def property_name(path: str | None) -> str:
+    """The property that a path as `sdi:dzialki/sdi:pole` means: its last step, without prefix."""
+    return (path or "").strip().rpartition("/")[2].rpartition(":")[2]
+
+
+def _literal(elements: list[etree._Element]) -> str:
+    if len(elements) != 1 or local(elements[0]) != "Literal":
+        raise wrong("brak wartości (Literal)", "a Literal is missing")
+    return "".join(str(text) for text in elements[0].itertext()).strip()
+
+
+def _pattern(element: etree._Element, text: str) -> str:
+    """The pattern of LIKE that the characters of a PropertyIsLike mean."""
+    wild = element.get("wildCard") or "*"
+    single = element.get("singleChar") or "."
+    escape = element.get("escapeChar") or element.get("escape") or "\\"
+    pattern, characters = "", iter(text)
+    for character in characters:
+        if character == escape:
+            pattern += _escaped(next(characters, ""))
+        else:
+            pattern += {wild: "%", single: "_"}.get(character) or _escaped(character)
+    return pattern
+
+
+def _escaped(character: str) -> str:
+    return f"\\{character}" if character and character in "%_\\" else character
+
+
+def _metres(element: etree._Element) -> float:
+    distance = element.find("{*}Distance")
+    text = "" if distance is None else distance.text or ""
+    unit = "" if distance is None else distance.get("uom") or distance.get("units") or ""
+    try:
+        return float(text) * METRES[unit.lower()]
+    except (ValueError, KeyError):
+        raise wrong(f"odległość {text!r} {unit!r}; jednostki: m, km",
+                    f"distance {text!r} {unit!r}; units: m, km") from None
+
+
+def _period(element: etree._Element) -> tuple[str, str]:
+    """Begin and end of a gml:TimePeriod, twice the same of an instant or a literal."""
+    texts = ["".join(map(str, e.itertext())).strip() for e in element.iter()
+             if local(e) in ("beginPosition", "endPosition", "timePosition")]
+    if local(element) == "TimePeriod" and len(texts) == 2:
+        return texts[0], texts[1]
+    if local(element) == "TimeInstant" and len(texts) == 1:
+        return texts[0], texts[0]
+    if local(element) == "Literal":
+        inner = children(element)
+        return _period(inner[0]) if inner else (_literal([element]),) * 2
+    raise wrong(f"{local(element)} nie jest czasem", f"{local(element)} is not a time")
+

@@ -1,0 +1,144 @@
+"""WFS requests as key-value pairs: XML is read into the pairs that mean the same, so that there is one way on.
+
+Pairs are also what links to other pages are written in, whichever way a request came.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from lxml import etree
+
+from sdi.model.text import Text
+from sdi.services.ows.exceptions import OwsError, invalid
+from sdi.services.wfs.geometry import children, local
+
+SERVICE = "WFS"
+STORED = ("STOREDQUERY_ID", "STOREDQUERYID")
+_PER_QUERY = ("FILTER", "SRSNAME", "PROPERTYNAME", "SORTBY", "FEATUREVERSION")
+_ATTRIBUTES = {
+    "service": "SERVICE", "version": "VERSION", "resultType": "RESULTTYPE", "outputFormat": "OUTPUTFORMAT",
+    "count": "COUNT", "maxFeatures": "MAXFEATURES", "startIndex": "STARTINDEX", "valueReference": "VALUEREFERENCE",
+    "resolve": "RESOLVE", "updateSequence": "UPDATESEQUENCE",
+}
+_LISTS = {"AcceptVersions": "ACCEPTVERSIONS", "AcceptFormats": "ACCEPTFORMATS", "Sections": "SECTIONS"}
+_NAMESPACES = (
+    'xmlns:wfs="http://www.opengis.net/wfs" xmlns:fes="http://www.opengis.net/fes/2.0" '
+    'xmlns:ogc="http://www.opengis.net/ogc" xmlns:gml="http://www.opengis.net/gml" xmlns:sdi="urn:sdi:registers" '
+    'xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+)
+"""Of prefixes that a filter in a parameter uses without declaring them; elements are known by their local names."""
+
+
+def parse_xml(body: bytes | str) -> etree._Element:
+    """XML of a client, without entities and without the network. Raises OwsError."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    try:
+        return etree.fromstring(body.encode() if isinstance(body, str) else body, parser)
+    except etree.XMLSyntaxError as error:
+        raise OwsError("OperationParsingFailed", Text(pl=f"Żądanie nie jest poprawnym XML: {error.msg}",
+                                                      en=f"The request is not well-formed XML: {error.msg}")) from error
+
+
+def filter_element(text: str) -> etree._Element:
+    """The Filter of a FILTER parameter. Raises OwsError."""
+    bare = re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
+    try:
+        found = children(parse_xml(f"<filter {_NAMESPACES}>{bare}</filter>"))
+    except OwsError as error:
+        raise OwsError("OperationParsingFailed", error.text, "filter") from error
+    if len(found) != 1 or local(found[0]) != "Filter":
+        raise invalid("FILTER", text, "<Filter>…</Filter>")
+    return found[0]
+
+
+def of_xml(body: bytes) -> dict[str, str]:
+    """The pairs of a request as XML. Raises OwsError."""
+    root = parse_xml(body)
+    pairs = {"SERVICE": SERVICE, "REQUEST": local(root)}
+    pairs |= {_ATTRIBUTES[str(key)]: str(value) for key, value in root.attrib.items() if key in _ATTRIBUTES}
+    for child in children(root):
+        if local(child) in _LISTS:
+            pairs[_LISTS[local(child)]] = ",".join((e.text or "").strip() for e in children(child))
+    if local(root) == "DescribeFeatureType":
+        pairs["TYPENAME"] = ",".join((e.text or "").strip() for e in children(root) if local(e) == "TypeName")
+    if local(root) == "DescribeStoredQueries":
+        pairs["STOREDQUERY_ID"] = ",".join((e.text or "").strip() for e in children(root))
+    queries = [e for e in children(root) if local(e) == "Query"]
+    stored = [e for e in children(root) if local(e) == "StoredQuery"]
+    if len(stored) > 1 or (stored and queries):
+        raise OwsError("OptionNotSupported", Text(pl="Jedno żądanie może mieć jedno StoredQuery albo zapytania Query",
+                                                  en="A request has one StoredQuery, or Query elements"), "query")
+    if stored:
+        pairs["STOREDQUERY_ID"] = stored[0].get("id", "")
+        pairs |= {e.get("name", "").upper(): "".join(map(str, e.itertext())).strip() for e in children(stored[0])}
+    return pairs | _joined([_query(e) for e in queries])
+
+
+def _query(element: etree._Element) -> dict[str, str]:
+    names = re.split(r"[\s,]+", (element.get("typeNames") or element.get("typeName") or "").strip())
+    if len(names) > 1:
+        raise joins()
+    pairs = {"TYPENAMES": names[0], "SRSNAME": element.get("srsName") or ""}
+    properties = [(e.text or "").strip() for e in children(element) if local(e) == "PropertyName"]
+    pairs["PROPERTYNAME"] = ",".join(properties)
+    for child in children(element):
+        if local(child) == "Filter":
+            pairs["FILTER"] = etree.tostring(child, encoding="unicode", with_tail=False)
+        elif local(child) == "SortBy":
+            pairs["SORTBY"] = ",".join(
+                " ".join((e.text or "").strip() for e in children(prop)) for prop in children(child))
+    return pairs
+
+
+def _joined(queries: list[dict[str, str]]) -> dict[str, str]:
+    """The pairs of several queries: values in parentheses, one for each query (WFS 2.0, 6.2.5.3)."""
+    if len(queries) == 1:
+        return {key: value for key, value in queries[0].items() if value}
+    keys = dict.fromkeys(key for query in queries for key, value in query.items() if value)
+    return {key: "".join(f"({query.get(key, '')})" for query in queries) for key in keys}
+
+
+def split(pairs: dict[str, str], names: Iterable[str]) -> list[dict[str, str]]:
+    """The pairs of each query, by the names of their types. Raises OwsError where the counts differ."""
+    types = list(names)
+    queries: list[dict[str, str]] = [{"TYPENAMES": name} for name in types]
+    for key in _PER_QUERY:
+        value = pairs.get(key, "").strip()
+        if not value:
+            continue
+        values = _parts(value)
+        if len(values) == 1:
+            values *= len(types)
+        if len(values) != len(types):
+            raise invalid(key, value, f"{len(types)} × (…)")
+        for query, part in zip(queries, values, strict=True):
+            query[key] = part
+    return queries
+
+
+def _parts(value: str) -> list[str]:
+    if not (value.startswith("(") and value.endswith(")")):
+        return [value]
+    # A filter may hold parentheses: those between two of them stand before `<`, `)` or the end.
+    between = r"\)\s*\((?=\s*[<)])" if "<" in value else r"\)\s*\("
+    return re.split(between, value[1:-1])
+
+
+def type_names(value: str) -> list[str]:
+    """The types of TYPENAMES: `a`, `a,b` and `(a)(b)` (each a query). Raises OwsError for a join, `(a,b)`."""
+    value = value.strip()
+    if value.startswith("("):
+        names = [name.strip() for name in _parts(value)]
+        if any("," in name for name in names):
+            raise joins()
+        return names
+    return [name.strip() for name in value.split(",") if name.strip()]
+
+
+def joins() -> OwsError:
+    """A query of several types at once."""
+    return OwsError("OptionNotSupported", Text(pl="Złączeń (kilku typów w jednym zapytaniu) usługa nie oferuje",
+                                               en="This service offers no joins (several types in one query)"),
+                    "typenames")
