@@ -60,10 +60,10 @@ LOCATION = """    location = /{name} {{
 
 
 @contextmanager
-def mapserver(maps: Mapping[str, Path], build: Path, folder: Path, workers: int) -> Iterator[str]:
-    """Bare MapServer over mapfiles of a build, each at `/<name>`; the address of its nginx. Raises NoAnswer."""
+def mapserver(maps: Mapping[str, Path], below: Path, folder: Path, workers: int) -> Iterator[str]:
+    """Bare MapServer over mapfiles `below` a folder, each at `/<name>`; the address of its nginx. Raises NoAnswer."""
     folder.mkdir()
-    config = write_config(folder / "mapserver.conf", maps=build)
+    config = write_config(folder / "mapserver.conf", maps=below)
     with MapservPool(folder / "s", workers, config, folder / "log"):
         locations = {name: (folder / "s", {"MS_MAPFILE": str(path)}) for name, path in maps.items()}
         with _nginx(locations, folder) as url:

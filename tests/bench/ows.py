@@ -1,4 +1,4 @@
-"""WFS and WMS through the gateway, against the same mapfile in bare MapServer and against QGIS Server, behind nginx."""
+"""WFS and WMS through the gateway, against bare MapServer (maps by the same mapfile) and QGIS Server behind nginx."""
 
 from __future__ import annotations
 

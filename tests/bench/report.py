@@ -31,8 +31,9 @@ HOW = """
 - Latency: one client in Python's `http.client` on a connection that is kept; each round asks all contenders the same
   thing, each time another one first. Throughput: 8 connections for 3 seconds, in turns, three times. Nobody compresses.
 - pygeoapi and tipg run under uvicorn with as many workers as our node; their JIT is off, as ours is. MapServer has our
-  own mapfiles and as many processes as our node, QGIS Server as many, with a project that draws the same parcels,
-  numbers and buildings; both are behind nginx. Else everything is as it comes.
+  own mapfile for maps, one with the same columns for WFS (`tests/bench/peer.map`), and as many processes as our node;
+  QGIS Server as many, with a project that draws the same parcels, numbers and buildings; both are behind nginx. Else
+  everything is as it comes.
 - A page of items is always the first one. Maps and tiles are of other places each time, the same for all contenders.
 - The floor is the statement that our own reader runs, its text rows fetched by psycopg in the client's process.
 - tipg keeps no tiles, and puts at most 10,000 features into one; "cached" compares its second answer with ours.

@@ -12,6 +12,8 @@ from pathlib import Path
 from sdi.db.database import Database
 from sdi.model.load import load_region
 from sdi.model.region import REGION_TENANT, Tenant
+from sdi.model.register import FeatureType
+from sdi.services.ows.mapfile import quote
 from sdi.services.ows.workers import mapserv
 from sdi.settings import Settings
 from sdi.store.columns import ID, published
@@ -65,7 +67,8 @@ def bench(
         url = stack.enter_context(_node(home, variables))
         made = peers.Environment(peers_at)
         build = (folder / "serving" / "build" / "current").resolve()
-        maps = {protocol: build / REGION_TENANT / protocol / "pol.map" for protocol in ("wms", "wfs")}
+        maps = {"wms": build / REGION_TENANT / "wms" / "pol.map",
+                "wfs": _wfs_map(database, region.feature_types["dzialki"], folder / "peer.map")}
 
         def peer(name: str, version: str, begin: Callable[[], AbstractContextManager[str]]) -> Peer:
             try:
@@ -83,10 +86,24 @@ def bench(
             peer("pygeoapi", peers.version("pygeoapi"), lambda: python(peers.pygeoapi, "pygeoapi")),
             peer("tipg", peers.version("tipg"), lambda: python(peers.tipg, "tipg")),
             peer("MapServer behind nginx", mapserver_version(),
-                 lambda: nginx.mapserver(maps, build, folder / "mapserver", settings.map_workers)),
+                 lambda: nginx.mapserver(maps, folder, folder / "mapserver", settings.map_workers)),
             peer("QGIS Server behind nginx", nginx.qgis_version(),
                  lambda: nginx.qgis_server(database, folder / "qgis", settings.map_workers)),
         )
+
+
+def _wfs_map(database: Database, feature_type: FeatureType, path: Path) -> Path:
+    """Write a mapfile by which MapServer serves the parcels as WFS; its path."""
+    columns = ", ".join(f'x."{name}"' for name in (ID.name, *published(feature_type)))
+    table = ".".join(feature_type.table)
+    rows = f"SELECT x.fid, {columns}, x.geom FROM {table} AS x WHERE x.geom IS NOT NULL ORDER BY x.fid"
+    data = f"geom FROM ({rows}) AS t USING UNIQUE fid USING SRID=2180"
+    names = ",".join((ID.name, *published(feature_type)))
+    text = (Path(__file__).parent / "peer.map").read_text(encoding="utf-8")
+    for mark, value in (("@conninfo@", database.conninfo("serve")), ("@data@", data), ("@columns@", names)):
+        text = text.replace(mark, quote(value))
+    path.write_text(text, encoding="utf-8")
+    return path
 
 
 @contextmanager
