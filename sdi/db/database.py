@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import select
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -52,4 +53,15 @@ class Database:
     def pool(self, role: Role, size: int) -> ConnectionPool:
         """A pool of at most `size` connections, opened by the caller (`with` or `.open()`)."""
         return ConnectionPool(self.conninfo(role), min_size=0, max_size=size, open=False, timeout=10,
-                              check=ConnectionPool.check_connection, kwargs={"autocommit": True})
+                              check=_check, kwargs={"autocommit": True})
+
+
+def _check(connection: psycopg.Connection[Any]) -> None:
+    """Raise psycopg.OperationalError where the server has ended an idle connection, without asking it each time.
+
+    The server sends nothing to who is idle, but for the end (and notices, which the question then reads).
+    """
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if poll.poll(0):
+        ConnectionPool.check_connection(connection)

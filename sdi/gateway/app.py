@@ -104,7 +104,7 @@ class Gateway:
         return await self.services[protocol].answer(request, published, request.path_params.get("path", ""))
 
     async def _build(self) -> Build:
-        build = await asyncio.to_thread(self.publications.current)
+        build = self.publications.unless_moved() or await asyncio.to_thread(self.publications.current)
         if build is None:
             raise Problem(503, Text(pl="Nic jeszcze nie opublikowano", en="Nothing is published yet"))
         return build

@@ -49,6 +49,14 @@ class Publications:
         self._build: Build | None = None
         self._lock = threading.Lock()
 
+    def unless_moved(self) -> Build | None:
+        """The current build where it is the one in memory: one readlink, so that no request waits for a thread."""
+        build = self._build
+        try:
+            return build if build is not None and os.readlink(self.link) == build.digest else None
+        except OSError:
+            return build
+
     def current(self) -> Build | None:
         """The current build, read anew when the link has moved; None before the first publication."""
         try:
@@ -69,6 +77,10 @@ class OneBuild(Publications):
 
     def __init__(self, build: Build) -> None:
         self._one = build
+
+    def unless_moved(self) -> Build | None:
+        """The build it was made with."""
+        return self._one
 
     def current(self) -> Build | None:
         """The build it was made with."""
