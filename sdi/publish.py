@@ -2,7 +2,8 @@
 
 compile → write `var/build/<digest>/` → probe each changed tenant with the real engines → refresh records → swap.
 A tenant that cannot be compiled or does not answer is left out and named; the others are published all the same.
-A partner whose file is broken keeps what it published last.
+A partner whose file is broken keeps what it published last. What was published without a fault from the same inputs is
+neither compiled nor tried again: so a node of many partners starts at once.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from sdi.settings import Settings
 KEEP = 3
 """Builds kept on disk: the current one and those that a slow worker may still read."""
 
+INPUTS_FILE = "inputs"
+"""Beside the builds: the digest of the current one and, where nothing failed, of all that it was made from."""
 
 PROBES_AT_ONCE = 8
 """Requests under way while a publication is tried: enough to keep every engine busy."""
@@ -58,6 +61,10 @@ def publish(loaded: Loaded, database: Database, settings: Settings) -> Outcome:
     failed = {name: "its file has mistakes (see sdi check); published as before"
               for name in region.partners.keys() - loaded.region.partners.keys()}
     publication = Publication(region, settings.public_url, database.conninfo("serve"), settings.home)
+    inputs = _inputs(publication)
+    if (previous is not None and not failed and previous.tenants.keys() == region.tenants.keys()
+            and _published_from(builds) == f"{previous.digest} {inputs}"):
+        return Outcome(sorted(previous.tenants), False, _records(database, region, settings), failed)
     draft = _write(builds, publication, _compile(publication, failed))
     silent = _probe(draft, previous, database, settings)
     failed |= {name: reason + _replace(draft / name, previous, name) for name, reason in silent.items()}
@@ -66,9 +73,35 @@ def publish(loaded: Loaded, database: Database, settings: Settings) -> Outcome:
         shutil.rmtree(draft)
         reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
         raise PublicationError(f"not one tenant could be published: {reasons}")
+    records = _records(database, region, settings)
+    changed = _swap(builds, draft)
+    (builds / INPUTS_FILE).write_text(
+        f"{os.readlink(builds / 'current')} {'' if failed else inputs}", encoding="utf-8")
+    return Outcome(tenants, changed, records, failed)
+
+
+def _records(database: Database, region: Region, settings: Settings) -> int:
     with database.connect("harvest") as connection:
-        records = refresh(connection, region, settings.public_url, settings.home)
-    return Outcome(tenants, _swap(builds, draft), records, failed)
+        return refresh(connection, region, settings.public_url, settings.home)
+
+
+def _inputs(publication: Publication) -> str:
+    """A digest of all that decides about a publication: declaration, addresses, content of the home, our own code."""
+    digest = hashlib.sha256()
+    for part in (publication.region.model_dump_json(), publication.public_url, publication.conninfo):
+        digest.update(repr(part).encode())
+    for folder in (Path(__file__).parent, publication.home / "metadata", publication.home / "tiles"):
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                digest.update(repr((str(path.relative_to(folder)), path.read_bytes())).encode())
+    return digest.hexdigest()
+
+
+def _published_from(builds: Path) -> str:
+    try:
+        return (builds / INPUTS_FILE).read_text(encoding="utf-8")
+    except OSError:
+        return ""
 
 
 def _previous(builds: Path) -> Build | None:
