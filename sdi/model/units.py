@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,12 @@ def _unit(feature: Any) -> Unit:
     )
 
 
+@cache
+def _to_2180() -> pyproj.Transformer:
+    """From longitude, latitude to easting, northing; made once, as making it takes as long as 1,000 polygons."""
+    return pyproj.Transformer.from_crs("OGC:CRS84", "EPSG:2180", always_xy=True)
+
+
 def _polygon(geometry: Any) -> shapely.Geometry | None:
     if not geometry:
         return None
@@ -80,8 +87,7 @@ def _polygon(geometry: Any) -> shapely.Geometry | None:
         raise ValueError(f"not a GeoJSON geometry ({error!r})") from error
     if given.geom_type not in ("Polygon", "MultiPolygon") or given.is_empty:
         raise ValueError(f"expected a polygon, not {'an empty ' if given.is_empty else ''}{given.geom_type}")
-    to_2180 = pyproj.Transformer.from_crs("OGC:CRS84", "EPSG:2180", always_xy=True).transform
-    polygon = shapely.transform(given, to_2180, interleaved=False)
+    polygon = shapely.transform(given, _to_2180().transform, interleaved=False)
     if not shapely.box(*POLAND).contains(shapely.box(*polygon.bounds)):
         raise ValueError("lies outside of Poland; coordinates are longitude, latitude in degrees")
     if not polygon.is_valid:
