@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Annotated, ClassVar
 from zipfile import ZipInfo
@@ -17,6 +18,7 @@ from sdi.harvest.gml.document import Document
 from sdi.harvest.gml.geometry import GeometryReader
 from sdi.harvest.gml.objects import Tally
 from sdi.harvest.gml.reader import RegisterChooser, read_members
+from sdi.harvest.gml.recall import Recalled
 from sdi.harvest.gml.slices import Slice, slices
 from sdi.harvest.gml.srs import Axis
 from sdi.harvest.unpack import is_gzip, is_zip, member, members, plain_or_gzip
@@ -95,8 +97,11 @@ class Harvester:
     def read_part(self, delivery: Delivery, part: Part) -> Generator[Read, None, Notes]:
         """The objects of a part; returns what there is to say about its document."""
         crs, line = self._parameters.crs, 0
+        recalled = None
         if part.piece is not None:
-            opened: AbstractContextManager[IO[bytes]] = part.piece.open(delivery.path)
+            recalled = Recalled.of(part.piece, delivery.path, self._job.memory) if part.piece.member else None
+            opened: AbstractContextManager[IO[bytes]] = (
+                part.piece.open(delivery.path) if recalled is None else BytesIO(recalled.document))
             line = part.piece.line
         elif part.info is not None:
             opened = member(delivery.path, part.info, part.name, self._limits)
@@ -105,7 +110,10 @@ class Harvester:
         geometries = GeometryReader(f"urn:ogc:def:crs:EPSG::{crs}" if crs else None, self._parameters.axis)
         chooser = RegisterChooser(self._job.registers, self._job.feature_types, geometries)
         with opened as stream:
-            return part.name, (yield from read_members(Document(stream, part.name, line=line), chooser))
+            document = Document(stream, part.name, line=line)
+            if recalled is None:
+                return part.name, (yield from read_members(document, chooser))
+            return part.name, (yield from recalled.between(read_members(document, chooser, recalled.left)))
 
     def conclude(self, delivery: Delivery, notes: Sequence[Notes]) -> Iterator[Read]:
         """What was not known in each document, and the files of a zip that are none."""

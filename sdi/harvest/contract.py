@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 from pydantic import BaseModel
 from shapely.geometry.base import BaseGeometry
 
+from sdi.harvest.memory import Entries, Memory
 from sdi.model.region import Region, Source
 from sdi.model.register import FeatureType, Register
 
@@ -72,6 +73,8 @@ class Feature:
     """koniecWersjaObiekt, or koniecObiekt: with it, the version is closed and goes to history only."""
     position: str = ""
     """Where it stood: file and line, page and number."""
+    member: bytes = b""
+    """Digest of the bytes that it was read from, where the harvester found nothing to say about them (see Known)."""
 
 
 Severity = Literal["quarantined", "repaired", "warning"]
@@ -98,9 +101,18 @@ class LeftOut:
     """An object of a class that is known and not published (`Register.not_read`); only counted."""
 
     class_name: str
+    member: bytes = b""
+    """As of a Feature."""
 
 
-Read = Feature | Issue | LeftOut
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Objects one after the other, read before from the same bytes: entries of the job's memory."""
+
+    entries: Entries
+
+
+Read = Feature | Issue | LeftOut | Known
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +127,13 @@ class Job:
     """Relative paths in the source's parameters start here."""
     bounds: tuple[float, float, float, float]
     """Extent of the county in EPSG:2180 (min easting, min northing, max easting, max northing)."""
+    memory: Memory = field(default_factory=Memory)
+    """What a harvester that can tell the bytes of an object need not read again."""
 
     @classmethod
-    def of(cls, source: Source, region: Region, home: Path) -> Self:
+    def of(cls, source: Source, region: Region, home: Path, memory: Memory) -> Self:
         """The job of harvesting a source of a region."""
-        return cls(source, region.owned_by(source), region.registers, home, region.bounds(source.county))
+        return cls(source, region.owned_by(source), region.registers, home, region.bounds(source.county), memory)
 
 
 class Harvester[P: BaseModel](Protocol):

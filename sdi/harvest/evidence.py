@@ -13,6 +13,7 @@ import shapely
 from psycopg import sql
 from shapely.geometry.base import BaseGeometry
 
+from sdi.db.feature_tables import current_table
 from sdi.model.expectations import Known
 from sdi.model.region import Region, Source
 from sdi.model.register import FeatureType
@@ -22,7 +23,14 @@ CRSS = (2180, 2176, 2177, 2178, 2179, 4326)
 """CRSs that county servers answer in: in one of these the axes may be the wrong way round."""
 
 _NEWEST = "select max(greatest(valid_from, started_at)) from {stage} where not past"
-_KNOWN = "select st_asbinary(geom) from {stage} where not past and ({names}) order by geom is null limit 1"
+_KNOWN = """
+select st_asbinary(geom) from (
+    select geom from {stage} where not past and position is not null and ({names})
+    union all
+    select c.geom from {current} c join {stage} s on s.id = c.id and s.content = c.content
+    where not s.past and s.position is null and ({c_names})
+) o order by geom is null limit 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +109,13 @@ def _mirrored_share(polygon: BaseGeometry, source: Source) -> float:
 
 
 def _look(connection: psycopg.Connection[Any], run: int, feature_type: FeatureType, known: Known) -> Sighting:
-    names = sql.SQL(" or ").join(
-        sql.SQL("{} = %(id)s").format(sql.Identifier(name))
-        for name in ("id", *([feature_type.key] if feature_type.key else []))
+    keys = [sql.Identifier(name) for name in ("id", *([feature_type.key] if feature_type.key else []))]
+    statement = sql.SQL(_KNOWN).format(
+        stage=stage_table(run, feature_type), current=current_table(feature_type),
+        names=sql.SQL(" or ").join(key + sql.SQL(" = %(id)s") for key in keys),
+        c_names=sql.SQL(" or ").join(sql.SQL("c.") + key + sql.SQL(" = %(id)s") for key in keys),
     )
-    row = connection.execute(
-        sql.SQL(_KNOWN).format(stage=stage_table(run, feature_type), names=names), {"id": known.id}
-    ).fetchone()
+    row = connection.execute(statement, {"id": known.id}).fetchone()
     return Sighting(known, shapely.from_wkb(row[0]) if row and row[0] else None, row is not None)
 
 

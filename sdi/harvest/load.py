@@ -6,9 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from sdi.harvest.contract import Feature, Issue, LeftOut, Read
+from sdi.harvest.contract import Feature, Issue, Known, LeftOut, Read
+from sdi.harvest.memory import Entries, Memory
 from sdi.harvest.places import Places
 from sdi.harvest.rows import Batch, Rows
 from sdi.model.region import Region, Source
@@ -17,6 +20,8 @@ BATCH = 4_000
 """Features of one feature type that are prepared together."""
 WAITING = 16_000
 """Features of all feature types, or issues, that may wait in memory."""
+NO_CONTENT = bytes(16)
+"""What is learned as the content of an object that was left out."""
 REPORTED = 1_000
 """Objects after which a load says how far it is, if only that."""
 
@@ -50,13 +55,19 @@ class Load:
     tally: Tally = field(default_factory=Tally)
     bytes: int = 0
     """Of the delivery that have been read with it, where that is known."""
+    known: str = ""
+    """Rows of objects that were not read again, as sdi.store.staging.copy_known takes them."""
+    recalled: Entries = field(default_factory=lambda: np.empty(0, np.int64))
+    """Entries of the memory that were used."""
+    learned: dict[str, bytearray] = field(default_factory=dict)
+    """For the memory: by feature type or class, digests of members with the hashes of their contents (0: left out)."""
 
 
 class Loader:
     """Prepares what is read from one source."""
 
-    def __init__(self, region: Region, source: Source) -> None:
-        self.source, self.places = source, Places(region, source)
+    def __init__(self, region: Region, source: Source, memory: Memory) -> None:
+        self.source, self.places, self.memory = source, Places(region, source), memory
         self.feature_types = {feature_type.name: feature_type for feature_type in region.owned_by(source)}
 
     def loads(self, ordinal: int, items: Iterable[Read], before: int = 0) -> Iterator[Load]:
@@ -72,6 +83,9 @@ class _Loading:
         self.load = Load()
         self.batches: dict[str, Batch] = {}
         self.waiting = 0
+        self.known: list[Entries] = []
+        self.places: list[NDArray[np.int64]] = []
+        """Items of `known`."""
 
     def loads(self, items: Iterable[Read]) -> Iterator[Load]:
         for item in items:
@@ -79,22 +93,55 @@ class _Loading:
                 self._issue(item)
             elif isinstance(item, LeftOut):
                 self.load.tally.left_out[item.class_name] += 1
+                self._learn(item.class_name, item.member and item.member + NO_CONTENT)
                 self._count()
+            elif isinstance(item, Known):
+                self._known(item.entries)
             else:
                 self._feature(item)
             if self.load.rows or self.load.tally.read >= REPORTED or len(self.load.issues) >= WAITING:
                 yield self._done()
         for batch in list(self.batches.values()):
             self._flush(batch)
+        self._recall()
         yield self._done()
 
     def _done(self) -> Load:
         done, self.load = self.load, Load()
         return done
 
-    def _count(self) -> None:
-        self.load.tally.read += 1
-        self.item += 1
+    def _count(self, objects: int = 1) -> None:
+        self.load.tally.read += objects
+        self.item += objects
+
+    def _learn(self, name: str, pairs: bytes) -> None:
+        if pairs:
+            self.load.learned.setdefault(name, bytearray()).extend(pairs)
+
+    def _known(self, entries: Entries) -> None:
+        self.known.append(entries)
+        self._count(len(entries))
+        self.places.append(np.arange(self.item - len(entries), self.item) + 1)
+
+    def _recall(self) -> None:
+        """What is known stands for its objects as if they had been read."""
+        if not self.known:
+            return
+        memory = self.loader.memory
+        entries, items = np.concatenate(self.known), np.concatenate(self.places)
+        self.known, self.places = [], []
+        self.load.recalled = entries
+        for name, those in memory.by_name(entries).items():
+            count = int(those.sum())
+            if name not in self.loader.feature_types:
+                self.load.tally.left_out[name] += count
+                continue
+            self.load.tally.staged += count
+            contents = memory.contents(entries[those])
+            self.load.known += "".join([
+                f"{name}\t{self.ordinal}\t{item}\t{contents[place: place + 32]}\n"
+                for place, item in zip(range(0, 32 * count, 32), items[those].tolist(), strict=True)
+            ])
 
     def _issue(self, issue: Issue) -> None:
         """Note an issue of the reader; one that sets an object aside stands for that object."""
@@ -129,5 +176,6 @@ class _Loading:
         self.load.tally.staged += len(rows)
         self.load.tally.quarantined += len(batch.features) - len(rows)
         self.load.issues += made.issues
+        self._learn(batch.feature_type.name, made.learned)
         if rows:
             self.load.rows.append((batch.feature_type.name, "".join(rows).encode()))

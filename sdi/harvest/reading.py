@@ -21,6 +21,7 @@ from typing import Any
 from sdi.harvest import registry
 from sdi.harvest.contract import Delivery, Divisible, Harvester, Job, Read
 from sdi.harvest.load import Load, Loader
+from sdi.harvest.memory import Memory
 from sdi.model.region import Region, Source
 
 MOST = 4
@@ -34,13 +35,15 @@ PART = 1 << 32
 class Reading:
     """Reads the deliveries of one source."""
 
-    def __init__(self, source: Source, region: Region, home: Path, harvester: Harvester[Any] | None = None) -> None:
+    def __init__(
+        self, source: Source, region: Region, home: Path, memory: Memory, harvester: Harvester[Any] | None = None
+    ) -> None:
         if harvester is None:
             kind = registry.harvester(source.kind)
-            harvester = kind(Job.of(source, region, home), kind.Parameters.model_validate(source.parameters))
-        self.source, self.region, self.home = source, region, home
+            harvester = kind(Job.of(source, region, home, memory), kind.Parameters.model_validate(source.parameters))
+        self.source, self.region, self.home, self.memory = source, region, home, memory
         self.harvester = harvester
-        self.loader = Loader(region, source)
+        self.loader = Loader(region, source, memory)
 
     def loads(self, ordinal: int, delivery: Delivery) -> Generator[Load]:
         """All that the unit `ordinal` holds. Raises SourceError where it cannot be read to its end."""
@@ -119,7 +122,7 @@ class _Worker:
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )
         self.connection = Connection(ours.detach())
-        send(self.connection, (reading.source, reading.region, reading.home))
+        send(self.connection, (reading.source, reading.region, reading.home, reading.memory))
 
     def __enter__(self) -> _Worker:
         return self

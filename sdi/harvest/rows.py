@@ -45,6 +45,9 @@ class Rows:
         self.issues: list[tuple[Issue, BaseGeometry | None]] = []
         self.ids: list[str | None] = [None] * len(batch.features)
         self.shapes: dict[str, geometry.Prepared] = {}
+        self.learned = b""
+        """Of rows without an issue: digests of the members that they came from, with the hashes of their contents."""
+        self._plain = [True] * len(batch.features)
 
     def build(self) -> Iterator[str]:
         """The rows as COPY text, with `sdi.store.staging.stage_columns`, without objects that are set aside."""
@@ -63,13 +66,19 @@ class Rows:
         }
         ewkb = {name: _ewkb(prepared.geometries) for name, prepared in self.shapes.items()}
         points = places.representative_points(self.shapes["geom"].geometries)
-        contents = _contents(list(zip(self.ids, namespaces, versions, *times, strict=True)), values, ewkb)
+        contents = list(_contents(list(zip(self.ids, namespaces, versions, *times, strict=True)), values, ewkb))
+        outside = self.places.outside(points).tolist()
         columns: list[list[Any]] = [
             self.items, [feature.position for feature in features], [moment is not None for moment in ended],
-            self.places.outside(points).tolist(), self.ids, namespaces, self._communes(points), versions, *times,
-            list(contents), *([None if wkb is None else wkb.hex() for wkb in column] for column in ewkb.values()),
+            outside, self.ids, namespaces, self._communes(points), versions, *times,
+            contents, *([None if wkb is None else wkb.hex() for wkb in column] for column in ewkb.values()),
             *values.values(),
         ]
+        self.learned = b"".join([
+            feature.member + bytes.fromhex(content)
+            for feature, content, plain, far in zip(features, contents, self._plain, outside, strict=True)
+            if plain and feature.member and not far
+        ])
         rows = zip(repeat(str(self.ordinal)), *map(_copied, columns), strict=False)
         return (f"{'\t'.join(row)}\n" for row in compress(rows, self.kept))
 
@@ -165,6 +174,7 @@ class Rows:
         """An issue with an object of the batch; nothing more of one that is set aside already."""
         if not self.kept[index]:
             return
+        self._plain[index] = False
         self.kept[index] = severity != "quarantined"
         issue = Issue(severity, code, message, self.feature_type.name, self.ids[index], name,
                       self.features[index].position, excerpt)

@@ -30,10 +30,12 @@ from sdi.harvest.ledger import KeptUnit, Run, State, lock_source, units_of
 from sdi.harvest.load import Load
 from sdi.harvest.progress import Progress
 from sdi.harvest.reading import Reading
+from sdi.harvest.remembering import Remembering
 from sdi.harvest.settle import settle, warn
 from sdi.harvest.stage import Stager
 from sdi.model.region import Region, Source
 from sdi.settings import Settings
+from sdi.store.resolve import NotStored
 
 STAGING = 2
 """Raised when the same objects would be staged differently; part of the fingerprint."""
@@ -64,7 +66,7 @@ class Outcome:
 
 
 class _Moved(Exception):
-    """The source has changed under an unfinished run, which cannot be gone on with."""
+    """The source or the store has changed under a run, which cannot be gone on with."""
 
 
 def harvest(source: Source, region: Region, database: Database, settings: Settings, progress: Progress) -> Outcome:
@@ -148,7 +150,8 @@ class _Attempt:
         self.fingerprint = fingerprint(source, region, kind)
         self.archive = Archive(settings.var)
         self.archive.sweep(source.id)
-        self.harvester = kind(Job.of(source, region, settings.home), parameters)
+        self.remembering = Remembering(settings.var / "memory", source, region, self.fingerprint)
+        self.harvester = kind(Job.of(source, region, settings.home, self.remembering.memory), parameters)
         self.books = Run.start(connection, source, self.fingerprint, self.feature_types, anew)
 
     def run(self, since: float) -> Outcome:
@@ -247,9 +250,11 @@ class _Attempt:
         self.progress.step(self.source.id, "reading")
         last = self.books.last_good()
         self.progress.expect(sum(delivery.bytes for delivery in deliveries), last[2].get("read") if last else None)
-        reading = Reading(self.source, self.region, self.settings.home, self.harvester)
-        stager = Stager(self.connection, self.books.run, self.source, self.feature_types, reading.loader.places)
         known = self.books.units()
+        self.remembering.recall(self.connection, resumed=any(unit.finished for unit in known.values()))
+        reading = Reading(self.source, self.region, self.settings.home, self.remembering.memory, self.harvester)
+        stager = Stager(self.connection, self.books.run, self.source, self.feature_types, reading.loader.places,
+                        self.remembering)
         for ordinal, delivery in enumerate(deliveries):
             if not known[delivery.unit.id].finished:
                 self._read(stager, reading.loads(ordinal, delivery), delivery)
@@ -257,7 +262,13 @@ class _Attempt:
                 self.progress.done(delivery.bytes)
         self.progress.step(self.source.id, "checking and committing")
         origin = _origin(self.books, self.kind, self.fingerprint)
-        return settle(self.connection, self.books, self.region, self.settings, origin)
+        try:
+            settled = settle(self.connection, self.books, self.region, self.settings, origin)
+        except NotStored as error:
+            self.remembering.forget()
+            raise _Moved from error
+        self.remembering.keep()
+        return settled
 
     def _read(self, stager: Stager, loads: Generator[Load], delivery: Delivery) -> None:
         with self.connection.transaction(), closing(loads):

@@ -19,7 +19,7 @@ from sdi.model.register import FeatureType
 from sdi.records.refresh import refresh
 from sdi.settings import Settings
 from sdi.store.commit import Commit, Difference
-from sdi.store.resolve import Resolved, resolve
+from sdi.store.resolve import Resolved, resolve, restage
 
 Settled = tuple[State, str | None, dict[str, Any]]
 Connection = psycopg.Connection[Any]
@@ -70,6 +70,7 @@ def _resolve(
 
     The stage of a run that was refused has been resolved once: what went out of it then still counts.
     """
+    restage(connection, run.run, run.source, feature_types)
     aside = run.counts("quarantined_counts")
     resolved = {ft.name: resolve(connection, run.run, run.source, ft) for ft in feature_types}
     for name, before in run.resolved.items():

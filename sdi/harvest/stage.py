@@ -15,9 +15,10 @@ from sdi.harvest.geometry import SRID
 from sdi.harvest.load import WAITING, Load, Tally
 from sdi.harvest.places import Places, representative_points
 from sdi.harvest.progress import Progress
+from sdi.harvest.remembering import Remembering
 from sdi.model.region import Source
 from sdi.model.register import FeatureType
-from sdi.store.staging import copy_rows
+from sdi.store.staging import copy_known, copy_rows
 
 EXCERPT_BYTES = 4_096
 
@@ -27,9 +28,10 @@ class Stager:
 
     def __init__(
         self, connection: psycopg.Connection[Any], run: int, source: Source, feature_types: Iterable[FeatureType],
-        places: Places,
+        places: Places, remembering: Remembering,
     ) -> None:
         self.connection, self.run, self.source, self.places = connection, run, source, places
+        self.remembering = remembering
         self.feature_types = {feature_type.name: feature_type for feature_type in feature_types}
 
     def stage(self, loads: Iterable[Load], size: int, progress: Progress) -> Tally:
@@ -39,6 +41,9 @@ class Stager:
         for load in loads:
             for name, rows in load.rows:
                 copy_rows(self.connection, self.run, self.feature_types[name], rows)
+            if load.known:
+                copy_known(self.connection, self.run, load.known)
+            self.remembering.note(load.recalled, load.learned)
             issues += load.issues
             if len(issues) >= WAITING:
                 self._write(issues)

@@ -28,7 +28,8 @@ create temporary table pair on commit drop as
 select c.fid, c.commune as commune_before, s.ctid as place,
        case when s.valid_from > c.valid_from then s.valid_from end as valid_to
 from {current} c join {stage} s on s.id = c.id
-where c.source = %(source)s and not s.past and (c.content, c.commune) is distinct from (s.content, s.commune)
+where c.county = %(county)s and c.source = %(source)s and not s.past
+  and (c.content, c.commune) is distinct from (s.content, s.commune)
 """
 
 # A row that moves to another commune has gone from the commune where it was.
@@ -58,7 +59,8 @@ select count(*) from updated
 _GONE = """
 with gone as (
     delete from {current} c
-    where c.source = %(source)s and not exists (select from {stage} s where s.id = c.id and not s.past)
+    where c.county = %(county)s and c.source = %(source)s
+      and not exists (select from {stage} s where s.id = c.id and not s.past)
     returning c.*
 ), kept as (
     insert into {history} (fid, county, source, known_from, version, valid_to, known_to, {state})
@@ -132,7 +134,7 @@ select %(feature_type)s, %(source)s, %(county)s, commune, objects,
        newest, %(version)s
 from (
     select coalesce(commune, '') as commune, count(*) as objects, st_extent(geom) as box, max(valid_from) as newest
-    from {current} where source = %(source)s group by 1
+    from {current} where county = %(county)s and source = %(source)s group by 1
 ) c
 """
 

@@ -5,6 +5,7 @@ What cannot be decided by the delivery itself is set aside with an issue. Runs i
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +13,19 @@ import psycopg
 from psycopg import sql
 
 from sdi.db.feature_tables import current_table, history_table
+from sdi.errors import SdiError
 from sdi.model.region import Source
 from sdi.model.register import FeatureType
-from sdi.store.staging import stage_table
+from sdi.store.staging import known_table, stage_table
+
+# As they were delivered: what the store has of them, without what the commit looks at only where they differ from it.
+_KNOWN = """
+insert into {stage} (ordinal, item, past, outside, id, namespace, commune, version_id, started_at, valid_from, content)
+select k.ordinal, k.item, false, false, c.id, c.namespace, c.commune, c.version_id, c.started_at, c.valid_from,
+       c.content
+from {known} k join {current} c using (content)
+where k.feature_type = %(feature_type)s and c.county = %(county)s and c.source = %(source)s
+"""
 
 _SAME_VERSION = "id, version_id, case when version_id is null then valid_from end"
 """What makes two rows the same version of an object; without wersjaId, its start tells versions apart."""
@@ -22,6 +33,13 @@ _SAME_VERSION = "id, version_id, case when version_id is null then valid_from en
 _REPEATED = """
 create temporary table repeated on commit drop as
 select id from {stage} group by id having count(*) > 1
+"""
+
+# An object that was delivered more than once may come to stand in history or among the issues: with all that it has.
+_WHOLE = """
+update {stage} s set ({columns}) = row({c_columns})
+from {current} c join repeated using (id)
+where s.id = c.id and s.content = c.content and s.position is null
 """
 
 _DUPLICATES = """
@@ -84,7 +102,7 @@ update {table} set source = %(source)s where county = %(county)s and source <> %
 _TALLY = """
 select count(*) filter (where not s.past), count(*) filter (where s.past),
        count(*) filter (where s.outside and not s.past), count(*) filter (where not s.past and c.id is not null),
-       (select count(*) from {current} where source = %(source)s)
+       (select count(*) from {current} where county = %(county)s and source = %(source)s)
 from {stage} s left join {current} c on c.id = s.id
 """
 
@@ -113,6 +131,31 @@ class Resolved:
         return self.current + self.past + self.duplicates + self.aside
 
 
+class NotStored(SdiError):
+    """Objects that were not read again are not in the store as they were."""
+
+
+def restage(
+    connection: psycopg.Connection[Any], run: int, source: Source, feature_types: Iterable[FeatureType]
+) -> None:
+    """Stage the objects that were not read again by what the store has of them. Raises NotStored where it has not."""
+    connection.execute("set local enable_nestloop = off")  # small tables have no statistics, and the planner errs
+    known = sql.SQL("select feature_type, count(*) from {} group by 1").format(known_table(run))
+    counts = dict(connection.execute(known).fetchall())
+    for feature_type in feature_types:
+        if feature_type.name not in counts:
+            continue
+        statement = sql.SQL(_KNOWN).format(
+            known=known_table(run), stage=stage_table(run, feature_type), current=current_table(feature_type))
+        values = {"feature_type": feature_type.name, "county": source.county, "source": source.id}
+        found = connection.execute(statement, values).rowcount
+        if found != counts[feature_type.name]:
+            raise NotStored(f"{feature_type.name}: {counts[feature_type.name]} objects were not read again, "
+                            f"but {found} of them are in the store")
+    connection.execute("set local enable_nestloop = on")
+    connection.execute(sql.SQL("truncate {}").format(known_table(run)))
+
+
 def resolve(connection: psycopg.Connection[Any], run: int, source: Source, feature_type: FeatureType) -> Resolved:
     """Settle duplicates, identifiers of others and versions in the stage of one feature type.
 
@@ -137,6 +180,9 @@ def resolve(connection: psycopg.Connection[Any], run: int, source: Source, featu
     duplicates = conflicts = 0
     if execute(_REPEATED).rowcount:
         connection.execute("analyze pg_temp.repeated")
+        columns = [*map(sql.Identifier, (*feature_type.geometry_columns, *feature_type.attributes))]
+        execute(_WHOLE, columns=sql.SQL(", ").join(columns),
+                c_columns=sql.SQL(", ").join(sql.SQL("c.") + column for column in columns))
         duplicates, conflicts = execute(_DUPLICATES).fetchone() or (0, 0)
         execute(_SUPERSEDED)
     connection.execute("drop table pg_temp.repeated")

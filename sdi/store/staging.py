@@ -8,8 +8,9 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from sdi.db.feature_tables import SQL_TYPES
+from sdi.db.feature_tables import SQL_TYPES, current_table
 from sdi.db.queries import query
+from sdi.model.region import Source
 from sdi.model.register import FeatureType
 
 FIXED = {
@@ -28,6 +29,13 @@ FIXED = {
     "content": "uuid not null",
 }
 """Columns of every stage table; geometries and attributes follow."""
+KNOWN = {
+    "feature_type": "text not null",
+    "ordinal": "integer not null",
+    "item": "bigint not null",
+    "content": "uuid not null",
+}
+"""Columns of the stage's table of objects that were not read again, as they are in the store already."""
 
 
 def stage_table(run: int, feature_type: FeatureType) -> sql.Identifier:
@@ -40,20 +48,24 @@ def stage_columns(feature_type: FeatureType) -> tuple[str, ...]:
     return (*FIXED, *feature_type.geometry_columns, *feature_type.attributes)
 
 
+def known_table(run: int) -> sql.Identifier:
+    """The stage table of objects that were not read again, quoted."""
+    return sql.Identifier("stage", f"run_{run}_")
+
+
 def create_stage(connection: psycopg.Connection[Any], run: int, feature_types: Iterable[FeatureType]) -> None:
     """Create the empty stage tables of a run; unlogged, as a delivery can always be read again."""
+    _create(connection, known_table(run), KNOWN)
     for feature_type in feature_types:
         columns = FIXED | dict.fromkeys(feature_type.geometry_columns, "geometry(Geometry, 2180)") | {
             name: SQL_TYPES[attribute.type] for name, attribute in feature_type.attributes.items()
         }
-        connection.execute(
-            sql.SQL("create unlogged table {} ({})").format(
-                stage_table(run, feature_type),
-                sql.SQL(", ").join(
-                    sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in columns.items()
-                ),
-            )
-        )
+        _create(connection, stage_table(run, feature_type), columns)
+
+
+def _create(connection: psycopg.Connection[Any], table: sql.Identifier, columns: dict[str, str]) -> None:
+    listed = (sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in columns.items())
+    connection.execute(sql.SQL("create unlogged table {} ({})").format(table, sql.SQL(", ").join(listed)))
 
 
 def drop_stage(connection: psycopg.Connection[Any], run: int) -> None:
@@ -78,3 +90,21 @@ def copy_rows(connection: psycopg.Connection[Any], run: int, feature_type: Featu
     )
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.write(rows)
+
+
+def copy_known(connection: psycopg.Connection[Any], run: int, rows: str) -> None:
+    """Append objects that were not read again: rows in COPY's text format, in the columns of KNOWN."""
+    statement = sql.SQL("copy {} ({}) from stdin").format(
+        known_table(run), sql.SQL(", ").join(map(sql.Identifier, KNOWN)))
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.write(rows)
+
+
+def contents(connection: psycopg.Connection[Any], feature_type: FeatureType, source: Source) -> bytes:
+    """The hashes of the contents of a source's current objects, 16 bytes each."""
+    statement = sql.SQL(
+        "select string_agg(uuid_send(content), ''::bytea) from {} where county = %(county)s and source = %(source)s"
+    ).format(current_table(feature_type))
+    with connection.cursor(binary=True) as cursor:
+        row = cursor.execute(statement, {"county": source.county, "source": source.id}).fetchone()
+    return row[0] if row and row[0] else b""

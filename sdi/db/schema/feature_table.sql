@@ -40,6 +40,4 @@ create table if not exists {schema}.{history} (
 create index if not exists {table_geom} on {schema}.{table} using gist (geom);
 create index if not exists {table_county} on {schema}.{table} (county, fid);
 create index if not exists {table_commune} on {schema}.{table} (commune, fid);
-create index if not exists {table_source} on {schema}.{table} (source);
 create index if not exists {history_id} on {schema}.{history} (id);
-create index if not exists {history_source} on {schema}.{history} (source);

@@ -49,6 +49,8 @@ class Document:
         """Attributes of the root by local name (numberMatched, numberReturned …), known with the first batch."""
         self.srs_name: str | None = None
         """srsName of the collection's envelope, which its geometries inherit."""
+        self.regular = True
+        """So far, every element that wraps a member had one object in it."""
 
     def batches(self) -> Iterator[list[etree._Element]]:
         """Lists of feature elements in document order; an element is good until the next batch is asked for.
@@ -140,6 +142,7 @@ class Document:
                 continue
             elif role == "member":
                 features += child
+                self.regular = self.regular and len(child) == 1
             elif role == "object":
                 features.append(child)
             elif role == "bounds":

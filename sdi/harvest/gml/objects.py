@@ -43,6 +43,11 @@ class Tally:
     strange: Counter[str] = field(default_factory=Counter)
     """Objects by a namespace that no register has."""
 
+    @property
+    def total(self) -> int:
+        """How often something was counted."""
+        return self.unknown.total() + self.repeated.total() + self.strange.total()
+
     def add(self, other: Tally) -> None:
         """Add what was counted in another part of the document."""
         self.unknown += other.unknown
@@ -151,8 +156,13 @@ class ObjectReader:
             self._locate(draft, found, _envelope_srs(found) or srs_name)
         return draft
 
-    def finish(self, draft: Draft, built: Iterator[BaseGeometry | GeometryError]) -> Iterator[Feature | Issue]:
-        """The object with its geometries taken from `built`, or why it is set aside; and what else is wrong with it."""
+    def finish(
+        self, draft: Draft, built: Iterator[BaseGeometry | GeometryError], member: bytes = b""
+    ) -> Iterator[Feature | Issue]:
+        """The object with its geometries taken from `built`, or why it is set aside; and what else is wrong with it.
+
+        `member`: digest of its bytes.
+        """
         feature = draft.feature
         for column, _ in draft.plains:
             shape = next(built)
@@ -170,6 +180,7 @@ class ObjectReader:
                 feature.geometry = _united(shapes)
             else:
                 feature.geometries[column] = _united(shapes)
+        feature.member = b"" if draft.problems else member
         yield feature
 
     def _geometry_places(self, geometry_name: str | None) -> dict[str, tuple[str, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
+from itertools import chain, repeat
 from typing import Any, Protocol
 
 from lxml import etree
@@ -38,26 +39,37 @@ def read_document(document: Document, chooser: Chooser) -> Iterator[Read]:
     yield from tally.issues(document.name)
 
 
-def read_members(document: Document, chooser: Chooser) -> Generator[Read, None, Tally]:
-    """The objects of a document, or of a part of one; returns what there is to say about it as a whole."""
+def read_members(
+    document: Document, chooser: Chooser, digests: Iterable[bytes] = ()
+) -> Generator[Read, None, Tally]:
+    """The objects of a document, or of a part of one; returns what there is to say about it as a whole.
+
+    `digests` of its members, in their order, go to objects that there is nothing to say about.
+    """
     tally = Tally()
+    members = chain(digests, repeat(b""))
     for batch in document.batches():
-        steps: list[Draft | LeftOut | Issue] = []
+        steps: list[tuple[Draft | LeftOut | Issue, bytes]] = []
         readers: list[ObjectReader] = []
-        for element in batch:
+        for element, member in zip(batch, members, strict=False):
             line: Any = element.sourceline
             position = f"{document.name}:{line + document.line}"
+            said = tally.total
             chosen = chooser.choose(element, tally)
+            step: Draft | LeftOut | Issue
             if isinstance(chosen, ObjectReader):
-                steps.append(chosen.read(element, position, document.srs_name, tally))
+                step = chosen.read(element, position, document.srs_name, tally)
                 readers.append(chosen)
             else:
-                steps.append(chosen or _unknown_class(element, position))
-        built = iter(build([plain for step in steps if isinstance(step, Draft) for _, plain in step.plains]))
+                step = chosen or _unknown_class(element, position)
+            steps.append((step, member if document.regular and tally.total == said else b""))
+        built = iter(build([plain for step, _ in steps if isinstance(step, Draft) for _, plain in step.plains]))
         finishing = iter(readers)
-        for step in steps:
+        for step, member in steps:
             if isinstance(step, Draft):
-                yield from next(finishing).finish(step, built)
+                yield from next(finishing).finish(step, built, member)
+            elif isinstance(step, LeftOut) and member:
+                yield LeftOut(step.class_name, member)
             else:
                 yield step
     return tally

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -35,15 +35,23 @@ class Slice:
     tail: bytes = b""
     line: int = 0
     """What to add to a line of this document to have the line of the whole."""
+    member: bytes = b""
+    """Name of the elements that wrap members, of which the bytes up to `end` are made; empty where `end` is None."""
 
     def open(self, path: Path) -> IO[bytes]:
         """The document of this slice of the file `path`."""
+        if self.end is not None:
+            return io.BytesIO(self.head + self.body(path) + self.tail)
         file = path.open("rb")
         file.seek(self.start)
-        if self.end is None:
-            return _Headed(self.head, file) if self.head else file  # type: ignore[return-value]
-        with file:
-            return io.BytesIO(self.head + file.read(self.end - self.start) + self.tail)
+        return _Headed(self.head, file) if self.head else file  # type: ignore[return-value]
+
+    def body(self, path: Path) -> bytes:
+        """The bytes from `start` to `end`, which must be known."""
+        assert self.end is not None
+        with path.open("rb") as file:
+            file.seek(self.start)
+            return file.read(self.end - self.start)
 
 
 class _Headed(io.RawIOBase):
@@ -70,7 +78,6 @@ def slices(path: Path) -> Iterator[Slice]:
         if cuts is None or path.stat().st_size < 2 * SLICE:
             yield Slice(0, None)
             return
-        file.seek(0)
         yield from cuts.slices(file)
 
 
@@ -102,24 +109,23 @@ class _Cuts:
         return cls(head, root[1], first[1])
 
     def slices(self, file: IO[bytes]) -> Iterator[Slice]:
-        """All slices of the document, read from its start."""
+        """All slices of the document."""
         end_tag = b"</" + self.member + b">"
-        whole = Slice(0, None)
-        lines = 0
+        start, line = len(self.head), 0
+        file.seek(start)
         piece = file.read(SLICE)
-        body = piece[len(self.head):]
         while piece:
             size = piece.rfind(end_tag) + len(end_tag)
-            if size < len(end_tag) or b"<!" in body or b"<?" in body or not self._balanced(piece[:size]):
+            if size < len(end_tag) or b"<!" in piece or b"<?" in piece or not self._balanced(piece[:size]):
                 break
+            yield Slice(start, start + size, self.head, b"</" + self.root + b">", line, self.member)
+            line += piece.count(b"\n", 0, size)
+            start += size
             following = file.read(SLICE)
+            piece = piece[size:] + following
             if not following:
                 break
-            yield replace(whole, end=whole.start + size, tail=b"</" + self.root + b">")
-            lines += piece.count(b"\n", 0, size)
-            whole = Slice(whole.start + size, None, self.head, b"", lines - self.head.count(b"\n"))
-            piece = body = piece[size:] + following
-        yield whole
+        yield Slice(start, None, self.head, line=line)
 
     def _balanced(self, piece: bytes) -> bool:
         """Whether every member that starts in a piece ends in it."""

@@ -20,6 +20,7 @@ from sdi.errors import SourceError
 from sdi.harvest.contract import Delivery, Unit
 from sdi.harvest.gml import slices
 from sdi.harvest.load import Load
+from sdi.harvest.memory import Memory
 from sdi.harvest.reading import Reading
 from sdi.model.load import load_region
 from tests.conftest import HOME
@@ -41,7 +42,7 @@ def egib(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ours(monkeypatch: pytest.MonkeyPatch) -> Reading:
     monkeypatch.setattr(slices, "SLICE", 100_000)
     region = load_region(HOME, "demo").region
-    return Reading(region.sources["0415-egib"], region, HOME)
+    return Reading(region.sources["0415-egib"], region, HOME, Memory())
 
 
 def loads(ours: Reading, path: Path, monkeypatch: pytest.MonkeyPatch, processes: int) -> Iterator[Load]:
@@ -98,11 +99,12 @@ def test_text_goes_through_copy_as_it_is(node: Node, said: str) -> None:
 def test_no_process_outlives_ours(egib: Path, tmp_path: Path) -> None:
     script = f"""
 import os, pathlib, time
+from sdi.harvest.memory import Memory
 from sdi.harvest.reading import Reading, _Worker
 from sdi.model.load import load_region
 home = pathlib.Path({str(HOME)!r})
 region = load_region(home, "demo").region
-worker = _Worker(Reading(region.sources["0415-egib"], region, home))
+worker = _Worker(Reading(region.sources["0415-egib"], region, home, Memory()))
 print(worker.process.pid, flush=True)
 time.sleep(60)
 """
