@@ -15,7 +15,7 @@ from sdi.model.region import Tenant
 from sdi.model.text import Language, Text
 from sdi.services.ows.exceptions import OwsError, invalid, missing
 from sdi.services.ows.mapfile import CODES
-from sdi.services.ows.wms import IMAGES, INFO_FORMATS, SIZE_MAX
+from sdi.services.ows.wms import IMAGES, INFO_FORMATS, LAYERS_MAX, SIZE_MAX
 
 WMS_VERSIONS = ("1.3.0", "1.1.1", "1.1.0")
 
@@ -27,7 +27,8 @@ _WMS_KNOWN = frozenset(
     "DPI".split()
 )
 _CRS = re.compile(r"http://www\.opengis\.net/(?:def/crs/EPSG/[0-9.]+/|gml/srs/epsg\.xml#)(\d+)")
-_IMAGE_ALIASES = {"image/jpg": "image/jpeg", "image/png8": IMAGES[1], "png": "image/png", "jpeg": "image/jpeg"}
+_IMAGE_ALIASES = {"image/jpg": "image/jpeg", "image/png8": IMAGES[1], "png": "image/png", "jpeg": "image/jpeg",
+                  "webp": "image/webp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,8 @@ def _map(kept: dict[str, str]) -> None:
     for name in ("LAYERS", crs, "BBOX"):
         if not kept.get(name):
             raise missing(name)
+    if kept["LAYERS"].count(",") >= LAYERS_MAX:
+        raise invalid("LAYERS", kept["LAYERS"], f"1–{LAYERS_MAX}")
     styles = kept.setdefault("STYLES", "").split(",")
     wrong = next((style for style in styles if style not in ("", "default")), None)
     if wrong is not None:

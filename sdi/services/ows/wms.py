@@ -22,11 +22,15 @@ from sdi.services.ows.mapfile import (
     service_metadata,
 )
 from sdi.services.ows.styles import Label, Look, drawing_order, style_of
+from sdi.services.ows.symbols import SYMBOLS
 
-SIZE_MAX = 4096
-"""Largest width and height of an image, in pixels."""
+SIZE_MAX = 3072
+"""Largest width and height of an image, in pixels; a square of it takes 40 MB."""
 
-IMAGES = ("image/png", "image/png; mode=8bit", "image/jpeg")
+LAYERS_MAX = 100
+"""Most names in LAYERS."""
+
+IMAGES = ("image/png", "image/png; mode=8bit", "image/jpeg", "image/webp")
 
 INFO_FORMATS = ("text/plain", "text/html", "application/json", "application/geo+json", "application/vnd.ogc.gml")
 """Formats of GetFeatureInfo; MapServer writes text and GML, `featureinfo` HTML and GeoJSON."""
@@ -42,14 +46,13 @@ _OUTPUTS = (
     ("png", "AGG/PNG", "image/png", "RGBA", ("COMPRESSION=6",)),
     ("png8", "AGG/PNG8", "image/png; mode=8bit", "RGBA", ("QUANTIZE_FORCE=on", "QUANTIZE_COLORS=256")),
     ("jpeg", "AGG/JPEG", "image/jpeg", "RGB", ("QUALITY=85",)),
+    ("webp", "GDAL/WEBP", "image/webp", "RGBA", ("QUALITY=85",)),
     ("geojson", "OGR/GeoJSON", GEOJSON, "FEATURE",
      ("STORAGE=stream", "FORM=SIMPLE", "LCO:COORDINATE_PRECISION=8")),
 )
 
-_SYMBOLS = (
-    'SYMBOL NAME "circle" TYPE ELLIPSE POINTS 1 1 END FILLED TRUE END',
-    'SYMBOL NAME "square" TYPE VECTOR POINTS 0 0 0 1 1 1 1 0 0 0 END FILLED TRUE END',
-)
+SYMBOL_SCALE = 1_000
+"""The scale denominator at which widths and sizes are those of the styles."""
 
 _TOLERANCE_PX = {"point": 6, "line": 4, "polygon": 0}
 """How far from a click a feature may lie."""
@@ -65,7 +68,8 @@ def _map(publication: Publication, tenant: Tenant, language: Language) -> str:
     web = service_metadata(publication, tenant, language) | {
         "wms_bbox_extended": "true",
         "wms_srs": f"{SRS} CRS:84",
-        "wms_getmap_formatlist": "png,png8,jpeg",
+        "wms_getmap_formatlist": "png,png8,jpeg,webp",
+        "wms_layerlimit": str(LAYERS_MAX),
         "wms_getlegendgraphic_formatlist": "png,png8,jpeg",
         "wms_getfeatureinfo_formatlist": ",".join(INFO_FORMATS),
         "wms_feature_info_mime_type": "text/html",
@@ -87,7 +91,7 @@ def _map(publication: Publication, tenant: Tenant, language: Language) -> str:
         f"EXTENT {extent(tenant)}",
         projection(2180),
         block("WEB", metadata(web)),
-        _SYMBOLS,
+        (symbol.text(name) for name, symbol in SYMBOLS.items()),
         (_output(*output) for output in _OUTPUTS),
         block("LEGEND", "KEYSIZE 22 14", block("LABEL", _font(Label("", 0, size=9.0)))),
         _tree(publication, tenant, language),
@@ -146,6 +150,7 @@ def _layer(publication: Publication, tenant: Tenant, layer: Layer, path: str, la
         projection(2180),
         f"TOLERANCE {_TOLERANCE_PX[layer.kind]}",
         f"MAXSCALEDENOM {style.max_scale}" if style.max_scale else (),
+        f"SYMBOLSCALEDENOM {SYMBOL_SCALE}",
         f"CLASSITEM {quote(style.by)}" if style.by else (),
         metadata(texts),
         _classes(publication, layer, language),
@@ -153,33 +158,40 @@ def _layer(publication: Publication, tenant: Tenant, layer: Layer, path: str, la
 
 
 def _classes(publication: Publication, layer: Layer, language: Language) -> Iterator[str]:
-    feature_type, style = layer.feature_type, style_of(layer.feature_type)
+    style = style_of(layer.feature_type)
     title = layer.title.get(language)
-    attribute = feature_type.attributes.get(style.by or "")
-    register = publication.region.registers[feature_type.register_id]
-    codes = register.code_lists.get(attribute.code_list or "", {}) if attribute else {}
-    for code, look in style.codes:
-        name = codes[code].title.get(language) if code in codes else code
-        yield _class(layer, f"{title}: {name}", look, style.label, f"EXPRESSION {quote(code)}")
+    cases = [(name, code, f"EXPRESSION ('[{name}]' = '{code}')", look) for name, code, look in style.before]
+    cases += [(style.by or "", code, f"EXPRESSION {quote(code)}", look) for code, look in style.codes]
+    for name, code, condition, look in cases:
+        what = _code_title(publication, layer, name, code, language)
+        yield _class(layer, f"{title}: {what}", look, style.label, condition)
     rest = {"pl": "inne", "en": "other"}[language]
-    yield _class(layer, f"{title}: {rest}" if style.codes else title, style.look, style.label)
+    yield _class(layer, f"{title}: {rest}" if cases else title, style.look, style.label)
+
+
+def _code_title(publication: Publication, layer: Layer, name: str, code: str, language: Language) -> str:
+    attribute = layer.feature_type.attributes[name]
+    codes = publication.region.registers[layer.feature_type.register_id].code_lists.get(attribute.code_list or "", {})
+    return codes[code].title.get(language) if code in codes else code
 
 
 def _class(layer: Layer, name: str, look: Look, label: Label | None, *conditions: str) -> str:
-    return block("CLASS", f"NAME {quote(name)}", conditions, look.styles(layer.kind),
+    scale = f"MAXSCALEDENOM {look.max_scale}" if look.max_scale else ()
+    return block("CLASS", f"NAME {quote(name)}", conditions, scale, look.styles(layer.kind),
                  _label(layer, label) if label else ())
 
 
 def _label(layer: Layer, label: Label) -> str:
     place = {
-        "polygon": ("POSITION CC",),
+        "polygon": ("POSITION CC", "MINFEATURESIZE AUTO" if label.fits else ()),
         "line": ("POSITION CC", "ANGLE AUTO", "MINFEATURESIZE AUTO", "REPEATDISTANCE 250"),
-        "point": ("POSITION UR", "OFFSET 3 3"),
+        "point": ("POSITION AUTO", "BUFFER 1"),
     }[layer.kind]
-    return block("LABEL", _font(label), f"TEXT {quote(label.text)}", f"MAXSCALEDENOM {label.max_scale}", place,
-                 "PARTIALS FALSE")
+    return block("LABEL", _font(label), f"TEXT {quote(label.text)}", f"MAXSCALEDENOM {label.max_scale}",
+                 *place, f"PRIORITY {label.priority}", "PARTIALS FALSE")
 
 
 def _font(label: Label) -> tuple[str, ...]:
-    return ("TYPE TRUETYPE", 'FONT "sans"', f"SIZE {label.size:g}", f'COLOR "{label.colour}"',
+    return ("TYPE TRUETYPE", 'FONT "sans"', f"SIZE {label.size:g}", f"MINSIZE {label.size * 0.85:g}",
+            f"MAXSIZE {label.size * 1.15:g}", f'COLOR "{label.colour}"',
             'OUTLINECOLOR "#ffffff"', "OUTLINEWIDTH 2")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 
 from sdi.model.region import Region
-from sdi.model.register import FeatureType
+from sdi.model.register import FeatureType, Register
 from sdi.services.contract import Publication
 from sdi.services.ows.layers import tenant_layers
 from sdi.services.ows.mapfile import quote
-from sdi.services.ows.styles import STYLES, drawing_order, style_of
+from sdi.services.ows.styles import OPEN_SYMBOLS, STYLES, drawing_order, style_of
+from sdi.services.ows.symbols import SYMBOLS
 from sdi.services.ows.wms import compile_wms
 from tests.conftest import HOME
 
@@ -37,6 +38,24 @@ def test_every_declared_feature_type_has_a_style_that_fits(registers: dict[str, 
     assert not declared.keys() - STYLES.keys()
     for name in declared.keys() & STYLES.keys():
         assert style_of(declared[name]) == STYLES[name], f"{name}: its style names an attribute it does not have"
+
+
+def test_symbols_are_declared() -> None:
+    """MapServer refuses a whole map for one unknown symbol."""
+    looks = [look for style in STYLES.values()
+             for look in (style.look, *(look for _, look in style.codes), *(look for _, _, look in style.before))]
+    used = {look.symbol for look in looks} | {look.marks[0] for look in looks if look.marks}
+    assert used <= SYMBOLS.keys() and OPEN_SYMBOLS <= SYMBOLS.keys()
+    assert all(not SYMBOLS[name].filled for name in OPEN_SYMBOLS)
+
+
+def test_codes_of_styles_are_declared(registers: dict[str, Register]) -> None:
+    for register in registers.values():
+        for name, feature_type in register.feature_types.items():
+            style = style_of(feature_type)
+            pairs = [(style.by, code) for code, _ in style.codes] + [(by, code) for by, code, _ in style.before]
+            for by, code in pairs:
+                assert code in register.code_lists[feature_type.attributes[by].code_list], (name, by, code)
 
 
 def test_a_style_drops_what_the_type_does_not_have() -> None:

@@ -241,6 +241,40 @@ def test_capabilities_are_valid(node: Node, shared: Path) -> None:
         assert "WARNING" not in (comment.text or ""), comment.text
 
 
+def test_image_formats(node: Node) -> None:
+    asked = request("EPSG:2180", "1.3.0", "dzialki", window("EPSG:2180", "1.3.0", *CORNER, 100))
+    for form, name in (("image/png", "PNG"), ("image/png; mode=8bit", "PNG"), ("image/jpeg", "JPEG"),
+                       ("image/webp", "WEBP")):
+        answer = node.get("powiat/wms", **(asked | {"FORMAT": form}))
+        assert answer.headers["content-type"] == form.partition("; mode")[0] or "8bit" in form
+        picture = Image.open(io.BytesIO(answer.content))
+        assert (picture.format, picture.size) == (name, (101, 101))
+        if form != "image/jpeg":
+            assert picture.convert("RGBA").getextrema()[3][0] == 0, "TRANSPARENT=TRUE"
+
+
+def test_costs_are_bounded(node: Node) -> None:
+    asked = request("EPSG:2180", "1.3.0", "dzialki", window("EPSG:2180", "1.3.0", *CORNER, 100))
+    many = ",".join(["dzialki"] * 1000)
+    for more, locator in (({"WIDTH": 4096, "HEIGHT": 4096}, "width"), ({"LAYERS": many}, "layers")):
+        answer = node.get("powiat/wms", **(asked | more))
+        assert f'locator="{locator}"' in answer.text
+    capabilities = etree.fromstring(node.get("powiat/wms", SERVICE="WMS", REQUEST="GetCapabilities").content)
+    assert capabilities.findtext(".//{*}LayerLimit") == "100" and capabilities.findtext(".//{*}MaxWidth") == "3072"
+
+
+def test_far_away_there_is_less(node: Node) -> None:
+    """House connections and devices are for large scales; the capabilities say so."""
+    def shown(layer: str, half_m: float) -> bool:
+        bbox = window("EPSG:2180", "1.3.0", CORNER[0] + 225, CORNER[1] + 225, half_m)
+        return painted(image(node, "powiat", **request("EPSG:2180", "1.3.0", layer, bbox)))
+
+    assert shown("urzadzenia_wodociagowe_punkty", 10) and not shown("urzadzenia_wodociagowe_punkty", 100)
+    root = etree.fromstring(node.get("powiat/wms", SERVICE="WMS", REQUEST="GetCapabilities").content)
+    (layer,) = root.xpath("//*[local-name()='Layer'][*[local-name()='Name']='urzadzenia_wodociagowe_punkty']")
+    assert layer.findtext("{*}MaxScaleDenominator") == "3000"
+
+
 def test_killed_workers_are_replaced(node: Node) -> None:
     for pid in node.pool.pids:
         os.kill(pid, signal.SIGKILL)
