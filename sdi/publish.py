@@ -28,6 +28,7 @@ from sdi.model.region import Region
 from sdi.records.refresh import refresh
 from sdi.services import classes
 from sdi.services.contract import Engines, Publication, Published
+from sdi.services.ogcapi.tiles.cache import forget_others
 from sdi.settings import Settings
 
 KEEP = 3
@@ -75,6 +76,7 @@ def publish(loaded: Loaded, database: Database, settings: Settings) -> Outcome:
         raise PublicationError(f"not one tenant could be published: {reasons}")
     records = _records(database, region, settings)
     changed = _swap(builds, draft)
+    forget_others(settings.var / "tiles", tenants)
     (builds / INPUTS_FILE).write_text(
         f"{os.readlink(builds / 'current')} {'' if failed else inputs}", encoding="utf-8")
     return Outcome(tenants, changed, records, failed)

@@ -122,5 +122,6 @@ def create() -> Starlette:
     die_with_parent()
     settings = Settings.from_environment()
     database = Database(os.environ["SDI_DATABASE_URL"])
-    engines = Engines(database.pool("serve", POOL_SIZE), Path(os.environ["SDI_MAPSERV_SOCKET"]), settings.home)
+    engines = Engines(database.pool("serve", POOL_SIZE), Path(os.environ["SDI_MAPSERV_SOCKET"]), settings.home,
+                      settings.var)
     return Gateway(engines, Publications(settings.var / "build")).app()

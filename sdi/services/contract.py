@@ -76,3 +76,5 @@ class Engines:
     mapserv_socket: Path
     """Unix socket of the FastCGI mapserv workers."""
     home: Path
+    var: Path | None = None
+    """Where finished files may be kept; None: nowhere."""

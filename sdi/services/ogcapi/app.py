@@ -29,6 +29,11 @@ from sdi.services.ogcapi.config import configuration, crs84_bbox
 from sdi.services.ogcapi.openapi import definition
 from sdi.services.ogcapi.parameters import CHOICES, complaint
 from sdi.services.ogcapi.request import ASKED, Asked
+from sdi.services.ogcapi.tiles import resources as tiles
+from sdi.services.ogcapi.tiles.answers import Tiles, Wrong
+from sdi.services.ogcapi.tiles.names import TILE, TILE_DOCUMENTS
+from sdi.services.ogcapi.tiles.names import named as tile_resource
+from sdi.services.ogcapi.tiles.tilesets import Tilesets
 from sdi.services.ogcapi.validators import is_current, validators
 from sdi.store.changes import FeedGone
 from sdi.store.columns import ID
@@ -52,6 +57,7 @@ class TenantApi:
 
     api: API
     reader: Reader
+    tilesets: Tilesets
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,8 @@ class Target:
     resource: str
     collection: str = ""
     feature: str = ""
+    tile: tuple[str, ...] = ()
+    """Of tiles: grid, matrix, row and column, as far as the path goes."""
 
 
 class OgcApi:
@@ -70,6 +78,7 @@ class OgcApi:
 
     def __init__(self, engines: Engines) -> None:
         self.engines = engines
+        self.tiles = Tiles(engines)
         patches.apply()
 
     @staticmethod
@@ -80,15 +89,27 @@ class OgcApi:
 
     async def answer(self, request: Request, published: Published, path: str) -> Response:
         """Answer one request; the work is done in a thread."""
-        return await run_in_threadpool(self._answer, request, published, path)
+        target = targeted(path)
+        failure: Exception | None = None
+        if target and target.resource == TILE and request.method in ("GET", "HEAD") and (
+                complaint(TILE, [], request.query_params) is None):
+            kept: TenantApi | None = published.state.get(self.protocol)
+            if kept is None:
+                kept = await run_in_threadpool(self._build, published)
+            try:
+                return await self.tiles.answer(request, kept.tilesets, target.collection, target.tile)
+            except (Wrong, psycopg.OperationalError) as error:
+                failure = error
+        return await run_in_threadpool(self._answer, request, published, target, failure)
 
-    def _answer(self, request: Request, published: Published, path: str) -> Response:
+    def _answer(
+        self, request: Request, published: Published, target: Target | None, failure: Exception | None
+    ) -> Response:
         state: TenantApi = published.state.get(self.protocol) or self._build(published)
         asked_of = APIRequest(request, state.api.locales)
         if asked_of.format not in CHOICES["f"] and "f" not in request.query_params:
             # Of the types that pygeoapi knows, an Accept header may name one that is not served here, such as PNG.
             asked_of._format = None
-        target = targeted(path)
         asked = Asked(
             reader=state.reader,
             collection=target.collection if target else "",
@@ -102,7 +123,11 @@ class OgcApi:
             state = replace(state, api=copy(state.api))
         token = ASKED.set(asked)
         try:
+            if failure is not None:
+                raise failure
             headers, status, content = _handled(request, state, asked_of, target, published.folder.parent.name)
+        except Wrong as error:
+            headers, status, content = _problem(state.api, asked_of, HTTPStatus.NOT_FOUND, "NotFound", error.text)
         except psycopg.OperationalError as error:
             headers, status, content = _problem(
                 state.api, asked_of, HTTPStatus.SERVICE_UNAVAILABLE, "NoApplicableCode", _failure(error))
@@ -112,13 +137,17 @@ class OgcApi:
 
     def _build(self, published: Published) -> TenantApi:
         config = json.loads((published.folder / self.protocol / CONFIG).read_text(encoding="utf-8"))
-        built = TenantApi(API(config, {}), Reader(self.engines.pool, published.tenant))
+        reader = Reader(self.engines.pool, published.tenant)
+        built = TenantApi(API(config, {}), reader, Tilesets(published, reader, self.engines.home))
         return published.state.setdefault(self.protocol, built)  # type: ignore[no-any-return]
 
 
 def targeted(path: str) -> Target | None:
     """What a path below the service names; None for nothing. Feature ids may hold slashes and dots."""
     match path.strip("/").split("/", 3) if path.strip("/") else []:
+        case ["tiles" | "tileMatrixSets", *_] | ["collections", _, "tiles", *_]:
+            named = tile_resource(path.strip("/"))
+            return None if named is None else Target(named[0], named[1], tile=named[2])
         case []:
             return Target("landing")
         case ["conformance" | "openapi" | "collections" as resource]:
@@ -213,6 +242,12 @@ def _changes(state: TenantApi, asked_of: APIRequest, target: Target) -> Answer:
     return {**asked_of.get_response_headers(), **headers}, HTTPStatus.OK, content
 
 
+def _tile_document(state: TenantApi, asked_of: APIRequest, target: Target) -> Answer:
+    content, media_type = tiles.document(
+        state.tilesets, target.resource, target.collection, target.tile, ASKED.get().language)
+    return {**asked_of.get_response_headers(), "Content-Type": media_type}, HTTPStatus.OK, content
+
+
 _HANDLERS: dict[str, Callable[[TenantApi, APIRequest, Target], Answer]] = {
     "landing": lambda state, asked_of, _: core.landing_page(state.api, asked_of),
     "conformance": lambda state, asked_of, _: core.conformance(state.api, asked_of),
@@ -227,6 +262,7 @@ _HANDLERS: dict[str, Callable[[TenantApi, APIRequest, Target], Answer]] = {
     "item": lambda state, asked_of, target: itemtypes.get_collection_item(
         state.api, asked_of, target.collection, quote(target.feature, safe="/")),
     "changes": _changes,
+    **dict.fromkeys(TILE_DOCUMENTS, _tile_document),
 }
 
 

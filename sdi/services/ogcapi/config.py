@@ -11,6 +11,7 @@ from sdi.model.register import FeatureType
 from sdi.model.text import Text
 from sdi.services.contract import Publication
 from sdi.services.ogcapi import changes
+from sdi.services.ogcapi.tiles.names import REL, TILES_TITLE
 from sdi.store.columns import ID
 from sdi.store.crs import CRS84, PL1992, PUBLISHED_CRS, bounds_in
 from sdi.store.issues import ISSUE_ABSTRACT, ISSUE_TIME, ISSUE_TITLE, ISSUES
@@ -121,6 +122,10 @@ def _links(
     links: list[dict[str, Any]] = [{
         "type": changes.MEDIA_TYPE, "rel": "monitor", "title": _by_language(tenant, changes.TITLE),
         "href": f"{addresses.collection(feature_type.name)}/changes",
+    }]
+    links += [{
+        "type": "application/json", "rel": f"{REL}/tilesets-vector", "title": _by_language(tenant, TILES_TITLE),
+        "href": f"{addresses.collection(feature_type.name)}/tiles",
     }]
     if "csw" in tenant.services:
         record = dataset_record_id(publication.public_url, tenant.id, feature_type.register_id)

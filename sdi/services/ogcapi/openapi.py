@@ -12,6 +12,7 @@ from sdi.model.text import Language
 from sdi.services.ogcapi import changes, components, filtering
 from sdi.services.ogcapi.parameters import CHOICES
 from sdi.services.ogcapi.request import ASKED
+from sdi.services.ogcapi.tiles import openapi as tiles
 from sdi.store.columns import ID, PUBLISHED
 from sdi.store.crs import CRS84, PUBLISHED_CRS
 from sdi.store.issues import ISSUES
@@ -35,6 +36,7 @@ def definition(config: dict[str, Any]) -> dict[str, Any]:
     finally:
         ASKED.reset(token)
     parameters = _parameters(document["components"]["parameters"])
+    parameters |= tiles.parameters(name for name in config["resources"] if name != ISSUES)
     document["components"] = {"schemas": components.SCHEMAS, "parameters": parameters | components.PARAMETERS}
     document["components"]["responses"] = components.RESPONSES | {
         "200": {"description": "OK"},
@@ -42,6 +44,7 @@ def definition(config: dict[str, Any]) -> dict[str, Any]:
         "Queryables": {"description": "JSON Schema", "content": {
             "application/schema+json": {"schema": {"type": "object"}}}},
         "Changes": changes.RESPONSE,
+        **tiles.RESPONSES,
     }
     document["paths"] = {
         path: {"get": _operation(path, operation, parameters)}
@@ -52,9 +55,10 @@ def definition(config: dict[str, Any]) -> dict[str, Any]:
         f"/collections/{name}/changes": {"get": changes.operation(name, resource["title"][_language(config)])}
         for name, resource in config["resources"].items() if name != ISSUES
     }
+    document["paths"] |= tiles.paths()
     _made_local(document["paths"])
     used = {tag for operations in document["paths"].values() for tag in operations["get"]["tags"]}
-    document["tags"] = [tag for tag in document["tags"] if tag["name"] in used]
+    document["tags"] = [tag for tag in (*document["tags"], *tiles.TAGS) if tag["name"] in used]
     return document
 
 

@@ -8,6 +8,7 @@ from starlette.datastructures import QueryParams
 
 from sdi.model.text import Text
 from sdi.services.ogcapi.filtering import LANGUAGES
+from sdi.services.ogcapi.tiles.names import TILE, TILE_DOCUMENTS
 
 EVERYWHERE = frozenset({"f", "lang"})
 
@@ -25,6 +26,7 @@ PARAMETERS: dict[str, frozenset[str]] = {
     },
     "item": EVERYWHERE | {"crs"},
     "changes": EVERYWHERE | {"since", "limit", "crs"},
+    **dict.fromkeys((*TILE_DOCUMENTS, TILE), EVERYWHERE),
 }
 """By resource; `items` knows the properties of its feature type besides."""
 
@@ -36,7 +38,10 @@ CHOICES: dict[str, frozenset[str]] = {
 }
 """Parameters with few values, of which pygeoapi takes any other for the default."""
 
-FORMATS: dict[str, frozenset[str]] = {"changes": frozenset({"json"})}
+FORMATS: dict[str, frozenset[str]] = {
+    **dict.fromkeys(("changes", *TILE_DOCUMENTS), frozenset({"json"})),
+    TILE: frozenset({"mvt"}),
+}
 """The choices for `f` where a resource has not all of them."""
 
 WHOLE = frozenset({"limit", "offset"})

@@ -20,6 +20,7 @@ from sdi.services.ogcapi.render import render
 from sdi.services.ogcapi.request import ASKED
 from sdi.services.ogcapi.splice import dumps, spliced
 from sdi.services.ogcapi.texts import LINK_TITLES
+from sdi.services.ogcapi.tiles import resources as tiles
 from sdi.store.columns import ID
 
 CONFORMANCE = (
@@ -50,7 +51,7 @@ def apply() -> None:
     # Every page without an offset is a warning.
     logging.getLogger("pygeoapi").setLevel(logging.ERROR)
     logging.getLogger(api.__name__).addFilter(_not_of_clients)
-    itemtypes.CONFORMANCE_CLASSES_FEATURES[:] = CONFORMANCE
+    itemtypes.CONFORMANCE_CLASSES_FEATURES[:] = (*CONFORMANCE, *tiles.CONFORMANCE)
     l10n._gettext_cache["pl"] = dict(LINK_TITLES)
 
 
@@ -123,13 +124,20 @@ def _true(content: dict[str, Any]) -> dict[str, Any]:
         return content
     page = content.get("features")
     if not isinstance(page, Features | ParsedFeatures):
-        return {**content, "links": [link for link in content["links"] if _served(link)]}
+        return {**content, "links": [served for link in content["links"] for served in _served_links(link)]}
     return {**content, "links": [
         {**link, "href": f"{link['href']}&offset={page.offset}"}
         if page.offset and link["rel"] in ("self", "alternate") else link
         for link in content["links"]
         if _served(link) and (page.more or link["rel"] != "next")
     ]}
+
+
+def _served_links(link: dict[str, Any]) -> list[dict[str, Any]]:
+    """A link where it leads somewhere; in place of pygeoapi's to the tiling schemes, ours to the tiles and these."""
+    if link["rel"].endswith("tiling-schemes") and link["type"] == "application/json":
+        return tiles.links(link["href"].partition("/TileMatrixSets")[0], ASKED.get().language)
+    return [link] if _served(link) else []
 
 
 def _served(link: Mapping[str, Any]) -> bool:

@@ -1,0 +1,376 @@
+"""Vector tiles: where things lie, what tiles hold, whose they are, and that none is older than the data."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pyogrio
+import pyproj
+import pytest
+import shapely
+from psycopg_pool import ConnectionPool
+
+from sdi.db.database import Database
+from sdi.model.region import Region
+from sdi.services.contract import Engines
+from sdi.services.ogcapi.app import OgcApi
+from sdi.services.ogcapi.tiles import cache
+from sdi.services.ogcapi.tiles.grids import DEEPEST, Place, grids
+from sdi.store import mvt
+from sdi.store.crs import PL1992
+from tests.services.ogcapi.conftest import PUBLIC_URL, Client, Table, application
+
+HOME = Path(__file__).parents[3]
+CORNER = (471_000.0, 550_000.0)
+"""Easting and northing of the lower left corner of the first parcel."""
+
+MVT = "application/vnd.mapbox-vector-tile"
+
+
+@pytest.fixture
+def tiled(database: Database, region: Region, tmp_path: Path) -> Iterator[Client]:
+    """A client of a node that keeps tiles below `var`."""
+    with database.pool("serve", 4) as pool:
+        service = OgcApi(Engines(pool, Path("/nowhere"), HOME, tmp_path / "var"))
+        yield Client(application(service, region, tmp_path / "build", PUBLIC_URL))
+
+
+def square(west: float, south: float, side: float = 40.0) -> shapely.Polygon:
+    return shapely.box(west, south, west + side, south + side)
+
+
+def commit(database: Database, table: str, county: str, extent: shapely.Polygon, objects: int = 1) -> None:
+    """What a harvest leaves in the same transaction as its rows: version, counts, changes."""
+    with database.connect("owner") as connection:
+        run = connection.execute("insert into sdi.run (source, kind) values ('test', 'gml') returning run").fetchone()
+        assert run is not None
+        version = connection.execute(
+            "insert into sdi.version (run, source, county, lineage) values (%s, 'test', %s, '{}') returning version",
+            (run[0], county)).fetchone()
+        assert version is not None
+        connection.execute("delete from sdi.count where feature_type = %s and county = %s", (table, county))
+        connection.execute(
+            "insert into sdi.count (feature_type, source, county, commune, objects, extent, version)"
+            " values (%s, %s, %s, '041501', %s, st_geomfromtext(%s, 2180), %s)",
+            (table, f"test-{county}", county, objects, extent.wkt, version[0]))
+        connection.execute(
+            "insert into sdi.change (version, feature_type, fid, id, county, commune, op)"
+            " values (%s, %s, 1, 'x', %s, '041501', 'u')", (version[0], table, county))
+
+
+def put(database: Database, table: Table, *shapes: shapely.Polygon, county: str = "0415", **columns: Any) -> None:
+    """Parcels, one after the other, and the commit that brings them."""
+    first = len(rows(database, table.name))
+    table.insert([{"id": f"p{first + n}", "county": county, "commune": "041501", "geom": shape, **columns}
+                  for n, shape in enumerate(shapes)])
+    west, south, east, north = shapely.total_bounds(list(rows(database, table.name, county)))
+    commit(database, table.name, county, shapely.box(west, south, east, north))
+
+
+def rows(database: Database, table: str, county: str | None = None) -> list[Any]:
+    with database.connect("owner") as connection:
+        found = connection.execute(
+            f"select county, st_asbinary(geom) from egib.{table}")  # type: ignore[arg-type]
+        return [shapely.from_wkb(bytes(geom)) for its, geom in found if county in (None, its)]
+
+
+def place_of(grid_id: str, matrix: int, point: tuple[float, float] = CORNER) -> Place:
+    limits = grids(HOME)[grid_id].limits((*point, *point), matrix)
+    return Place(matrix, limits.rows[0], limits.columns[0])
+
+
+def address(grid: str, place: Place, tenant: str = "0415", collection: str = "dzialki") -> str:
+    below = f"/collections/{collection}" if collection else ""
+    return f"/{tenant}/ogcapi{below}/tiles/{grid}/{place.matrix}/{place.row}/{place.column}"
+
+
+def decoded(content: bytes, grid: str, place: Place, layer: str = "dzialki") -> tuple[list[Any], dict[str, list[Any]]]:
+    """Geometries of a layer in EPSG:2180 (x = easting) and its fields, by GDAL and PROJ."""
+    meta, _, shapes, fields = pyogrio.raw.read(content, layer=layer, CLIP="NO")
+    # GDAL counts y from the lower edge where it is not told which tile of the web's grid it is.
+    place_ = grids(HOME)[grid].square(place)
+    unit = (place_.east - place_.west) / mvt.EXTENT
+
+    def real(xy: np.ndarray[Any, Any]) -> Any:
+        x, y = place_.west + xy[:, 0] * unit, place_.south + xy[:, 1] * unit
+        if grid == "PL1992":
+            return np.column_stack([x, y])
+        return np.column_stack(pyproj.Transformer.from_crs(3857, 2180, always_xy=True).transform(x, y))
+
+    named = dict(zip(meta["fields"], (list(values) for values in fields), strict=True))
+    return [shapely.transform(shapely.from_wkb(shape), real) for shape in shapes], named
+
+
+@pytest.mark.parametrize(("grid", "matrix"), [("WebMercatorQuad", 16), ("PL1992", 13), ("PL1992", 16)])
+def test_a_corner_lies_where_it_is_within_a_unit_of_the_tile(
+    tiled: Client, database: Database, dzialki: Table, grid: str, matrix: int
+) -> None:
+    put(database, dzialki, square(*CORNER), numer_dzialki="7/2")
+    place = place_of(grid, matrix, (CORNER[0] + 0.5, CORNER[1] + 0.5))
+    answer = tiled.get(address(grid, place))
+    assert (answer.status_code, answer.headers["content-type"]) == (200, MVT)
+    shapes, fields = decoded(answer.content, grid, place)
+    unit = (grids(HOME)[grid].square(place).east - grids(HOME)[grid].square(place).west) / mvt.EXTENT
+    assert shapes[0].distance(shapely.Point(CORNER)) < unit
+    assert min(np.hypot(*(np.array(xy) - CORNER)) for xy in shapes[0].exterior.coords) < 1.5 * unit
+    assert fields["id"] == ["p0"]
+    assert fields["numer_dzialki"] == ["7/2"]
+
+
+def test_the_national_grid_counts_from_its_north_west_corner() -> None:
+    grid = grids(HOME)["PL1992"]
+    first = grid.square(Place(7, 0, 0))
+    assert (first.west, first.north) == (100_000, 850_000)
+    # The geoportal's pixel at 1 : 236235.59 is 66.145965625 m wide.
+    assert grid.square(Place(7, 3, 5)).west == pytest.approx(100_000 + 5 * 512 * 66.145965625)
+    assert grid.square(Place(7, 3, 5)).north == pytest.approx(850_000 - 3 * 512 * 66.145965625)
+    assert grid.document["tileMatrices"][7]["pointOfOrigin"] == [850_000, 100_000]
+    assert grid.crs == PL1992
+
+
+@pytest.mark.parametrize("grid", list(DEEPEST))
+def test_grids_are_whole_and_cover_poland(grid: str) -> None:
+    document = grids(HOME)[grid].document
+    for matrix in document["tileMatrices"]:
+        assert matrix["cellSize"] == pytest.approx(matrix["scaleDenominator"] * 0.00028, rel=1e-9)
+        assert matrix["id"] == str(document["tileMatrices"].index(matrix))
+    limits = grids(HOME)[grid].limits((171_677, 133_223, 861_895, 775_019), DEEPEST[grid])
+    last = document["tileMatrices"][DEEPEST[grid]]
+    assert 0 < limits.rows[0] < limits.rows[1] < last["matrixHeight"]
+    assert 0 < limits.columns[0] < limits.columns[1] < last["matrixWidth"]
+
+
+def test_outside_is_404_and_empty_is_204(tiled: Client, database: Database, dzialki: Table) -> None:
+    put(database, dzialki, square(*CORNER), square(CORNER[0] + 3000, CORNER[1] + 3000))
+    inside = place_of("WebMercatorQuad", 16)
+    for wrong in (Place(16, 0, 0), Place(19, 0, 0), Place(16, inside.row, 2**16), Place(16, inside.row + 50, 0)):
+        answer = tiled.get(address("WebMercatorQuad", wrong))
+        assert (answer.status_code, answer.json()["code"]) == (404, "NotFound")
+    between = place_of("WebMercatorQuad", 17, (CORNER[0] + 1500, CORNER[1] + 1500))
+    empty = tiled.get(address("WebMercatorQuad", between))
+    assert (empty.status_code, empty.content) == (204, b"")
+    base = address("WebMercatorQuad", inside)
+    assert tiled.get(base.replace("WebMercatorQuad", "Nowhere")).status_code == 404
+    assert tiled.get(base.replace("dzialki", "uwagi")).status_code == 404
+    assert tiled.get(base.replace("/16/", "/x/")).status_code == 404
+    assert tiled.get(base + "?f=json").status_code == 400
+    assert tiled.get(base + "?bbox=1").status_code == 400
+    assert tiled.request("DELETE", base).status_code == 405
+    assert tiled.request("HEAD", base).content == b""
+
+
+def test_a_commit_between_two_requests_changes_the_tile(tiled: Client, database: Database, dzialki: Table) -> None:
+    put(database, dzialki, square(*CORNER))
+    place = place_of("WebMercatorQuad", 16, (CORNER[0] + 50, CORNER[1] + 20))
+    before = tiled.get(address("WebMercatorQuad", place))
+    same = tiled.get(address("WebMercatorQuad", place), headers={"If-None-Match": before.headers["ETag"]})
+    assert (same.status_code, same.content) == (304, b"")
+    put(database, dzialki, square(CORNER[0] + 60, CORNER[1]))
+    after = tiled.get(address("WebMercatorQuad", place), headers={"If-None-Match": before.headers["ETag"]})
+    assert after.status_code == 200
+    assert len(decoded(before.content, "WebMercatorQuad", place)[0]) == 1
+    assert len(decoded(after.content, "WebMercatorQuad", place)[0]) == 2
+
+
+def test_a_commit_elsewhere_keeps_the_tiles(
+    tiled: Client, database: Database, dzialki: Table, tmp_path: Path
+) -> None:
+    put(database, dzialki, square(*CORNER))
+    url = address("WebMercatorQuad", place_of("WebMercatorQuad", 16))
+    tag = tiled.get(url).headers["ETag"]
+    put(database, dzialki, square(475_000, 575_000), county="0463")
+    assert tiled.get(url).headers["ETag"] == tag
+
+
+def test_a_database_set_back_makes_other_editions(tiled: Client, database: Database, dzialki: Table) -> None:
+    put(database, dzialki, square(*CORNER))
+    url = address("WebMercatorQuad", place_of("WebMercatorQuad", 16))
+    tag = tiled.get(url).headers["ETag"]
+    with database.connect("owner") as connection:
+        connection.execute("update sdi.feed set feed = gen_random_uuid()")
+    assert tiled.get(url).headers["ETag"] != tag
+
+
+def test_tiles_are_served_from_disk_and_old_editions_go(
+    tiled: Client, database: Database, dzialki: Table, tmp_path: Path
+) -> None:
+    put(database, dzialki, square(*CORNER))
+    url = address("WebMercatorQuad", place_of("WebMercatorQuad", 16))
+    content = tiled.get(url).content
+    kept = [path for path in (tmp_path / "var" / "tiles" / "0415").rglob("*") if path.is_file()]
+    assert [gzip.decompress(path.read_bytes()) for path in kept] == [content]
+    kept[0].write_bytes(gzip.compress(b"from disk"))
+    assert tiled.get(url).content == b"from disk"
+    assert tiled.get(url, headers={"Accept-Encoding": "identity"}).content == b"from disk"
+    put(database, dzialki, square(CORNER[0] + 60, CORNER[1]))
+    assert tiled.get(url).status_code == 200
+    assert not kept[0].exists()
+
+
+def test_tenants_have_their_own_tiles(tiled: Client, database: Database, dzialki: Table) -> None:
+    put(database, dzialki, square(*CORNER), namespace="mine")
+    put(database, dzialki, square(CORNER[0] + 60, CORNER[1]), county="0463", namespace="theirs")
+    place = place_of("WebMercatorQuad", 16, (CORNER[0] + 50, CORNER[1] + 20))
+    found = {}
+    for tenant in ("0415", "0463", "region"):
+        answer = tiled.get(address("WebMercatorQuad", place, tenant))
+        found[tenant] = sorted(decoded(answer.content, "WebMercatorQuad", place)[1]["namespace"])
+    assert found == {"0415": ["mine"], "0463": ["theirs"], "region": ["mine", "theirs"]}
+
+
+def test_neighbours_agree_at_their_edge(tiled: Client, database: Database, dzialki: Table) -> None:
+    grid = grids(HOME)["PL1992"]
+    left = place_of("PL1992", 14)
+    right = Place(left.matrix, left.row, left.column + 1)
+    edge = grid.square(left)
+    across = square(edge.east - 10, edge.south + 20, 20)
+    put(database, dzialki, across)
+    parts = [decoded(tiled.get(address("PL1992", place)).content, "PL1992", place)[0][0] for place in (left, right)]
+    unit = (edge.east - edge.west) / mvt.EXTENT
+    assert shapely.union_all(parts).symmetric_difference(across).area < 8 * 20 * unit
+    # Each goes on into the other by the buffer, so the line of the edge is never seen.
+    assert parts[0].bounds[2] > edge.east > parts[1].bounds[0]
+
+
+def test_too_many_objects_are_sampled(
+    tiled: Client, database: Database, dzialki: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mvt, "FULL", 50)
+    put(database, dzialki, *(square(CORNER[0] + 50 * x, CORNER[1] + 50 * y) for x in range(30) for y in range(30)))
+    place = place_of("WebMercatorQuad", 14, (CORNER[0] + 700, CORNER[1] + 700))
+    crowded = tiled.get(address("WebMercatorQuad", place)).content
+    # In an overview, one of each cell.
+    far = place_of("WebMercatorQuad", 9, (CORNER[0] + 700, CORNER[1] + 700))
+    few = decoded(tiled.get(address("WebMercatorQuad", far)).content, "WebMercatorQuad", far)
+    assert 0 < len(few[0]) < 30
+    assert set(few[1]) == {"mvt_id", "id"}
+    assert len(decoded(crowded, "WebMercatorQuad", place)[0]) > 500
+
+
+def test_the_smallest_objects_go_where_a_tile_has_too_many_bytes(
+    tiled: Client, database: Database, dzialki: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mvt, "BYTES_MAX", 10_000)
+    put(database, dzialki, *(square(CORNER[0] + 50 * x, CORNER[1] + 50 * y) for x in range(20) for y in range(20)),
+        square(CORNER[0] + 300, CORNER[1] + 300, 200))
+    place = place_of("WebMercatorQuad", 14, (CORNER[0] + 400, CORNER[1] + 400))
+    bounded = tiled.get(address("WebMercatorQuad", place)).content
+    assert 2_000 < len(bounded) < 10_000
+    largest = max(shape.area for shape in decoded(bounded, "WebMercatorQuad", place)[0])
+    assert largest == pytest.approx(200**2, rel=0.05)
+
+
+def test_everything_in_one_tile_by_scale(
+    tiled: Client, database: Database, dzialki: Table
+) -> None:
+    put(database, dzialki, square(*CORNER), numer_dzialki="1")
+    put(database, Table(database, "budynki"), square(CORNER[0] + 5, CORNER[1] + 5, 10), rodzaj="m")
+    near = place_of("WebMercatorQuad", 16, (CORNER[0] + 20, CORNER[1] + 20))
+    layers = pyogrio.list_layers(tiled.get(address("WebMercatorQuad", near, collection="")).content)[:, 0].tolist()
+    assert layers == ["budynki", "budynki_etykiety", "dzialki", "dzialki_etykiety"]
+    far = place_of("WebMercatorQuad", 12)
+    assert tiled.get(address("WebMercatorQuad", far, collection="")).status_code == 204
+    tilejson = tiled.get("/0415/ogcapi/tiles/WebMercatorQuad/tilejson").json()
+    first = {layer["id"]: layer["minzoom"] for layer in tilejson["vector_layers"]}
+    assert first == {"budynki": 13, "budynki_etykiety": 16, "dzialki": 13, "dzialki_etykiety": 16}
+    assert (tilejson["minzoom"], tilejson["maxzoom"], tilejson["tilejson"]) == (13, 18, "3.0.0")
+
+
+def test_labels_stand_in_one_tile_only(tiled: Client, database: Database, dzialki: Table) -> None:
+    edge = grids(HOME)["WebMercatorQuad"].square(place_of("WebMercatorQuad", 17))
+    x, y = pyproj.Transformer.from_crs(3857, 2180, always_xy=True).transform(edge.east, (edge.north + edge.south) / 2)
+    put(database, dzialki, shapely.box(x - 150, y - 20, x + 40, y + 20), numer_dzialki="9")
+    at = place_of("WebMercatorQuad", 17, (x - 100, y))
+    found = []
+    for place in (at, Place(17, at.row, at.column + 1)):
+        content = tiled.get(address("WebMercatorQuad", place)).content
+        found.append("dzialki_etykiety" in pyogrio.list_layers(content)[:, 0])
+    assert found == [True, False]
+
+
+def test_documents_lead_to_each_other(tiled: Client, database: Database, dzialki: Table) -> None:
+    put(database, dzialki, square(*CORNER))
+    landing = tiled.get("/0415/ogcapi?f=json").json()
+    rel = "http://www.opengis.net/def/rel/ogc/1.0"
+    addresses = {link["rel"]: link["href"] for link in landing["links"]}
+    assert tiled.get(addresses[f"{rel}/tiling-schemes"]).json()["tileMatrixSets"][1]["id"] == "PL1992"
+    collection = tiled.get("/0415/ogcapi/collections/dzialki?f=json").json()
+    own = next(link["href"] for link in collection["links"] if link["rel"] == f"{rel}/tilesets-vector")
+    for lists in (addresses[f"{rel}/tilesets-vector"], own):
+        for tileset in tiled.get(lists).json()["tilesets"]:
+            links = {link["rel"]: link["href"] for link in tileset["links"]}
+            whole = tiled.get(links["self"]).json()
+            limits = whole["tileMatrixSetLimits"][-1]
+            tile = links["item"].format(
+                tileMatrix=limits["tileMatrix"], tileRow=limits["minTileRow"], tileCol=limits["minTileCol"])
+            assert tiled.get(tile).status_code in (200, 204)
+            outside = links["item"].format(
+                tileMatrix=limits["tileMatrix"], tileRow=limits["maxTileRow"] + 1, tileCol=limits["minTileCol"])
+            assert tiled.get(outside).status_code == 404
+            assert tiled.get(links[f"{rel}/tiling-scheme"]).json()["crs"] == tileset["crs"]
+            assert whole["layers"][0]["propertiesSchema"]["properties"]["id"]["type"] == "string"
+    conformance = tiled.get("/0415/ogcapi/conformance?f=json").json()["conformsTo"]
+    assert "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/dataset-tilesets" in conformance
+
+
+def test_the_style_draws_layers_that_there_are(tiled: Client, database: Database, dzialki: Table) -> None:
+    put(database, dzialki, square(*CORNER))
+    answer = tiled.get("/0415/ogcapi/tiles/WebMercatorQuad/style")
+    assert answer.headers["content-type"].startswith("application/vnd.mapbox.style+json")
+    style = answer.json()
+    tilejson = tiled.get(style["sources"]["sdi"]["url"]).json()
+    layers = {layer["id"]: layer for layer in tilejson["vector_layers"]}
+    for layer in style["layers"][1:]:
+        assert layer["minzoom"] >= layers[layer["source-layer"]]["minzoom"]
+    text = json.dumps(style)
+    assert '["match", ["get", "rodzaj"], "m", "#f4c7b0"' in text
+    assert "http" not in text.replace(PUBLIC_URL, "")
+    assert tiled.get("/0415/ogcapi/tiles/PL1992/style").status_code == 404
+
+
+def test_gone_partners_and_old_tiles_leave_the_disk(tmp_path: Path) -> None:
+    for number, tenant in enumerate(("gone", "here")):
+        path = tmp_path / tenant / "dzialki" / "PL1992" / "edition" / "1" / "2" / "3"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"x" * 5000)
+        cache.os.utime(path, (number, number))
+    cache.sweep(tmp_path, at_most=10_000)
+    assert [path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("3")] == ["here"]
+    cache.forget_others(tmp_path, ["other"])
+    assert not any(tmp_path.iterdir())
+
+
+def test_one_query_serves_all_that_wait(database: Database, dzialki: Table, region: Region, tmp_path: Path) -> None:
+    put(database, dzialki, square(*CORNER))
+    made: list[int] = []
+    with database.pool("serve", 4) as pool:
+        service = OgcApi(Engines(pool, Path("/nowhere"), HOME, tmp_path / "var"))
+        app = application(service, region, tmp_path / "build", PUBLIC_URL)
+        read = service.tiles.stamps.read
+        service.tiles.stamps.read = lambda: (made.append(1), read())[1]  # type: ignore[method-assign,func-returns-value]
+
+        async def ask() -> list[httpx.Response]:
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=PUBLIC_URL) as client:
+                url = address("WebMercatorQuad", place_of("WebMercatorQuad", 16))
+                return await asyncio.gather(*(client.get(url) for _ in range(30)))
+
+        answers = asyncio.run(ask())
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
+    assert len(made) < 15
+
+
+def test_a_database_that_is_gone_is_503(region: Region, tmp_path: Path) -> None:
+    with ConnectionPool("host=/nowhere", min_size=0, max_size=1, open=False, timeout=0.2) as pool:
+        service = OgcApi(Engines(pool, Path("/nowhere"), HOME, tmp_path / "var"))
+        client = Client(application(service, region, tmp_path / "build", PUBLIC_URL))
+        answer = client.get(address("WebMercatorQuad", Place(1, 0, 1)))
+    assert answer.status_code == 503
+    assert answer.json()["code"] == "NoApplicableCode"
