@@ -170,7 +170,7 @@ def _probe(draft: Path, previous: Build | None, database: Database, settings: Se
     if not changed:
         return {}
     with mapserv_pool(settings, workers=settings.map_workers) as socket, database.pool("serve", 4) as pool:
-        gateway = Gateway(Engines(pool, socket, settings.home), OneBuild(build))
+        gateway = Gateway(Engines(pool, socket, settings.home, settings.var), OneBuild(build))
         return asyncio.run(_silent(gateway, changed))
 
 

@@ -32,7 +32,8 @@ def serve(settings: Settings, loaded: Loaded, say: Callable[[str], None] = print
             # Web workers are fresh interpreters: the environment is their only inheritance.
             os.environ |= {
                 "SDI_HOME": str(settings.home), "SDI_VAR": str(settings.var), "SDI_REGION": settings.region,
-                "SDI_PUBLIC_URL": settings.public_url, "SDI_DATABASE_URL": database.url,
+                "SDI_PUBLIC_URL": settings.public_url, "SDI_DOWNLOADS_GB": str(settings.downloads_gb),
+                "SDI_DATABASE_URL": database.url,
                 "SDI_MAPSERV_SOCKET": str(mapserv_socket), "SDI_SUPERVISOR": str(os.getpid()),
             }
             say(f"Serving {loaded.region.file.title.get('en')}: {settings.public_url}/   (Ctrl-C stops)")

@@ -35,6 +35,8 @@ class Settings:
     """SDI_WEB_WORKERS: processes that answer requests (default: 2)."""
     map_workers: int
     """SDI_MAP_WORKERS: `mapserv` processes (default: the number of processors, at least 2)."""
+    downloads_gb: int
+    """SDI_DOWNLOADS_GB: what the files of whole collections in `var/downloads` may take (default: 20)."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ, **options: object) -> Settings:
@@ -70,6 +72,7 @@ class Settings:
             database_url=environ.get("SDI_DATABASE_URL") or None,
             web_workers=number("SDI_WEB_WORKERS", 2, 1, 256),
             map_workers=number("SDI_MAP_WORKERS", max(2, os.cpu_count() or 2), 1, 256),
+            downloads_gb=number("SDI_DOWNLOADS_GB", 20, 1, 100_000),
         )
 
     @property

@@ -37,6 +37,7 @@ def catalogue_region(registers: dict[str, Register], lubicz: str = "Lubicz") -> 
         file=RegionFile(
             title=Text(pl="Region toruński", en="Toruń region"),
             abstract=Text(pl="Rejestry powiatowe regionu.", en="County registers of the region."),
+            services=("ogcapi", "wms", "wfs", "csw"),
             contact=Contact(organisation=Text(pl="Urząd Marszałkowski", en="Marshal's Office"),
                             email="geodezja@example.pl", phone="+48 56 000 00 00", url="https://example.pl/"),
             licence=Licence(title=Text(pl="Brak warunków dostępu i użytkowania", en="No conditions apply"),

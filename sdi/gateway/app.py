@@ -11,7 +11,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
@@ -27,6 +27,7 @@ from sdi.gateway.sources import Sources
 from sdi.model.text import Text
 from sdi.services import services
 from sdi.services.contract import Engines, Published
+from sdi.services.downloads.formats import MEDIA_TYPES
 from sdi.settings import Settings
 from sdi.supervised import die_with_parent
 
@@ -58,7 +59,9 @@ class Gateway:
                 Route("/{tenant}/{protocol}", self.service, methods=every),
                 Route("/{tenant}/{protocol}/{path:path}", self.service, methods=every),
             ],
-            middleware=[Middleware(Limits), Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)],
+            middleware=[Middleware(Limits), Middleware(
+                GZipMiddleware, minimum_size=1000, compresslevel=5,
+                exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, *MEDIA_TYPES))],
             exception_handlers={HTTPException: on_problem, Exception: on_failure},
             lifespan=self.lifespan,
         )
@@ -123,5 +126,5 @@ def create() -> Starlette:
     settings = Settings.from_environment()
     database = Database(os.environ["SDI_DATABASE_URL"])
     engines = Engines(database.pool("serve", POOL_SIZE), Path(os.environ["SDI_MAPSERV_SOCKET"]), settings.home,
-                      settings.var)
+                      settings.var, settings.downloads_gb << 30)
     return Gateway(engines, Publications(settings.var / "build")).app()

@@ -13,7 +13,8 @@ HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "strict-origin-when-cross-origin",
     "access-control-allow-origin": "*",
-    "access-control-expose-headers": "Content-Crs, Link, ETag, OGC-NumberMatched, OGC-NumberReturned",
+    "access-control-expose-headers": "Content-Crs, Link, ETag, OGC-NumberMatched, OGC-NumberReturned, Accept-Ranges, "
+                                     "Content-Disposition, Content-Range, Repr-Digest",
     "content-security-policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
                                "frame-ancestors 'self'; base-uri 'none'; form-action 'self'",
 }

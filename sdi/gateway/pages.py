@@ -29,6 +29,7 @@ SERVICE_TITLES: Mapping[str, Text] = {
     "wms": Text(pl="Przeglądanie (WMS)", en="View (WMS)"),
     "wfs": Text(pl="Pobieranie (WFS)", en="Download (WFS)"),
     "csw": Text(pl="Wyszukiwanie (CSW)", en="Discovery (CSW)"),
+    "download": Text(pl="Pliki do pobrania", en="Files to download"),
 }
 
 

@@ -17,9 +17,9 @@ log = logging.getLogger("sdi.gateway")
 class Problem(HTTPException):
     """An answer that says what is wrong, in both languages."""
 
-    def __init__(self, status: int, text: Text) -> None:
+    def __init__(self, status: int, text: Text, headers: dict[str, str] | None = None) -> None:
         self.text = text
-        super().__init__(status, text.en)
+        super().__init__(status, text.en, headers)
 
 
 def language_of(request: Request, languages: tuple[str, ...] = ("pl", "en")) -> str:

@@ -16,8 +16,8 @@ from sdi.model.schedule import NEVER, HarvestRules, Hours, Schedule
 from sdi.model.text import Declared, Language, Text
 from sdi.model.trust import Tls
 
-Protocol = Literal["ogcapi", "wms", "wfs", "csw"]
-PROTOCOLS: tuple[Protocol, ...] = ("ogcapi", "wms", "wfs", "csw")
+Protocol = Literal["ogcapi", "wms", "wfs", "csw", "download"]
+PROTOCOLS: tuple[Protocol, ...] = ("ogcapi", "wms", "wfs", "csw", "download")
 
 REGION_TENANT = "region"
 """The id of the tenant without a filter; no partner may take it."""

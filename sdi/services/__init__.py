@@ -11,6 +11,7 @@ _CLASSES = {
     "wms": ("sdi.services.ows.app", "Wms"),
     "wfs": ("sdi.services.wfs.app", "Wfs"),
     "csw": ("sdi.services.csw.app", "Csw"),
+    "download": ("sdi.services.downloads.app", "Download"),
 }
 """Protocol → module and class. A new standard is a folder and a line here."""
 

@@ -53,7 +53,7 @@ class Service(Protocol):
     """One standard. Built once per web worker with what it needs (pool, mapserv socket)."""
 
     protocol: str
-    """ogcapi, wms, wfs, csw."""
+    """ogcapi, wms, wfs, csw, download."""
 
     def __init__(self, engines: Engines) -> None: ...
 
@@ -78,3 +78,5 @@ class Engines:
     home: Path
     var: Path | None = None
     """Where finished files may be kept; None: nowhere."""
+    downloads_bytes: int = 20 << 30
+    """What the files of whole collections may take there."""

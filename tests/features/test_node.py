@@ -160,7 +160,7 @@ def test_the_catalogue_lists_the_partners_records(node: Node, shared: Path) -> N
     for name in tenants(node):
         csw = CatalogueServiceWeb(f"{node.url}/{name}/csw")
         csw.getrecords2(maxrecords=50)
-        assert csw.results["matches"] == len(csw.records) == 3 + 4  # registers + services
+        assert csw.results["matches"] == len(csw.records) == 3 + 5  # registers + services
         for identifier in csw.records:
             answer = node.get(f"{name}/csw", service="CSW", version="2.0.2", request="GetRecordById", id=identifier,
                               elementSetName="full", outputSchema="http://www.isotc211.org/2005/gmd")

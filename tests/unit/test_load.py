@@ -151,7 +151,7 @@ def test_a_mistake_in_a_source_is_the_only_finding(home: Home, text: str, findin
         ("teryt: 2207\ntitle: {pl: a, en: a}\ncontact:\n  organisation: {pl: a, en: a}\n  emial: a@example.org\n",
          "3: the field `contact.email` is missing"),
         ("teryt: 2207\ntitle: {pl: a, en: a}\nservices: [wmts]\n",
-         "3: `services.0`: Input should be 'ogcapi', 'wms', 'wfs' or 'csw'"),
+         "3: `services.0`: Input should be 'ogcapi', 'wms', 'wfs', 'csw' or 'download'"),
     ],
 )
 def test_a_mistake_in_a_partner_leaves_out_that_partner_only(home: Home, text: str, finding: str) -> None:

@@ -16,7 +16,7 @@ from psycopg.rows import dict_row
 from sdi.db.database import Database
 from sdi.errors import PublicationError
 from sdi.model.identity import dataset_record_id, service_record_id
-from sdi.model.region import Region
+from sdi.model.region import PROTOCOLS, Region
 from sdi.model.register import Register
 from sdi.records.build import POLAND, Origin, lineage
 from sdi.records.profile import profile
@@ -190,8 +190,8 @@ def test_an_unknown_theme_is_named_with_its_register(database: Database, region:
         refresh(connection, region.model_copy(update={"registers": {"egib": wrong}}), PUBLIC_URL, HOME)
 
 
-def test_every_protocol_has_a_profile(region: Region) -> None:
-    assert set(profile(HOME).services) == set(region.tenants["region"].services)
+def test_every_protocol_has_a_profile() -> None:
+    assert set(profile(HOME).services) == set(PROTOCOLS)
 
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "records"

@@ -23,6 +23,7 @@ from sdi import __version__
 from sdi.model.region import Tenant
 from sdi.model.text import Language, Text
 from sdi.services.contract import Engines, Publication, Published
+from sdi.services.downloads.catalogue import enclosures
 from sdi.services.ogcapi import patches
 from sdi.services.ogcapi.changes import change_collection
 from sdi.services.ogcapi.config import configuration, crs84_bbox
@@ -58,6 +59,8 @@ class TenantApi:
     api: API
     reader: Reader
     tilesets: Tilesets
+    enclosures: Callable[[str, Language], dict[str, list[dict[str, Any]]]]
+    """Links to files by collection: of one collection, or of all for an empty name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,8 @@ class OgcApi:
     def _build(self, published: Published) -> TenantApi:
         config = json.loads((published.folder / self.protocol / CONFIG).read_text(encoding="utf-8"))
         reader = Reader(self.engines.pool, published.tenant)
-        built = TenantApi(API(config, {}), reader, Tilesets(published, reader, self.engines.home))
+        built = TenantApi(API(config, {}), reader, Tilesets(published, reader, self.engines.home),
+                          partial(enclosures, self.engines, published))
         return published.state.setdefault(self.protocol, built)  # type: ignore[no-any-return]
 
 
@@ -187,9 +191,13 @@ def _handled(
     if target.resource not in _FROM_DATA or target.collection == ISSUES:
         return _HANDLERS[target.resource](state, asked_of, target)
     asked = ASKED.get()
+    if target.resource in ("collections", "collection"):
+        asked = replace(asked, enclosures=state.enclosures(target.collection, asked.language))
+        ASKED.set(asked)
     known = validators(
         state.reader, [target.collection] if target.collection else state.reader.feature_types,
-        (build, __version__, request.url.path, sorted(asked.query.items()), asked.language, asked.format))
+        (build, __version__, request.url.path, sorted(asked.query.items()), asked.language, asked.format,
+         asked.enclosures))
     if is_current(request.headers.get("If-None-Match", ""), known):
         return known, HTTPStatus.NOT_MODIFIED, b""
     headers, status, content = _HANDLERS[target.resource](state, asked_of, target)

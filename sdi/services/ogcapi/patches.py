@@ -120,6 +120,7 @@ def _true(content: dict[str, Any]) -> dict[str, Any]:
             name: {**field, "title": columns[name].title.get(ASKED.get().language)} if name in columns else field
             for name, field in content["properties"].items()
         }}
+    content = _enclosed(content)
     if not isinstance(content.get("links"), list):
         return content
     page = content.get("features")
@@ -138,6 +139,14 @@ def _served_links(link: dict[str, Any]) -> list[dict[str, Any]]:
     if link["rel"].endswith("tiling-schemes") and link["type"] == "application/json":
         return tiles.links(link["href"].partition("/TileMatrixSets")[0], ASKED.get().language)
     return [link] if _served(link) else []
+
+
+def _enclosed(content: dict[str, Any]) -> dict[str, Any]:
+    """Collections with links to their files; pygeoapi would ask each of these files for its length."""
+    if isinstance(content.get("collections"), list):
+        return {**content, "collections": [_enclosed(collection) for collection in content["collections"]]}
+    found = ASKED.get().enclosures.get(content.get("id", ""), []) if "itemType" in content else []
+    return {**content, "links": [*content["links"], *found]} if found else content
 
 
 def _served(link: Mapping[str, Any]) -> bool:

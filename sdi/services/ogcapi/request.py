@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from sdi.model.text import Language
 from sdi.store.crs import Crs
@@ -25,6 +26,8 @@ class Asked:
     """Of the coordinates in the answer."""
     query: Mapping[str, str]
     """The parameters as they were given."""
+    enclosures: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Links to whole collections as files, by collection; given where collections are described."""
 
 
 ASKED: ContextVar[Asked] = ContextVar("ASKED")

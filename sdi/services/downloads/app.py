@@ -1,0 +1,191 @@
+"""The service `download`: `/{tenant}/download/` lists the files, and each file has an address per edition."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import time
+from collections.abc import Mapping
+from email.utils import format_datetime
+from pathlib import Path
+
+import psycopg
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from starlette.staticfiles import NotModifiedResponse, StaticFiles
+
+from sdi.gateway.pages import Pages
+from sdi.gateway.problems import Problem, language_of
+from sdi.model.region import Tenant
+from sdi.model.text import Text
+from sdi.services.contract import Engines, Publication, Published
+from sdi.services.downloads.catalogue import DECLARATIONS, PROTOCOL, Offer, declarations, folder_of, offers
+from sdi.services.downloads.files import Description, Name, described, used
+from sdi.services.downloads.formats import FORMATS
+from sdi.services.downloads.job import Declaration, Job
+from sdi.services.downloads.makers import RETRY_FAILED_S, Makers
+
+WAIT_S = 25
+"""How long a client waits for a file that is being made, before it is told to come again: shorter than the patience
+of usual proxies."""
+
+COME_AGAIN_S = 10
+
+METHODS = "GET, HEAD, OPTIONS"
+
+LOGGER = logging.getLogger(__name__)
+
+
+class Download:
+    """The service `download` of every tenant."""
+
+    protocol = PROTOCOL
+
+    def __init__(self, engines: Engines) -> None:
+        self.engines = engines
+        self.folder = folder_of(engines)
+        self.makers = Makers(self.folder)
+        self.pages = Pages(engines)
+
+    @staticmethod
+    def compile(publication: Publication, tenant: Tenant) -> Mapping[str, str]:
+        """A digest per collection of all that is declared of it: another declaration asks for another file."""
+        digests = {
+            feature_type.name: Declaration.of(
+                publication.region, publication.public_url, tenant, feature_type).digest
+            for feature_type in tenant.feature_types
+        }
+        return {DECLARATIONS: json.dumps(digests, indent=1) + "\n"}
+
+    async def answer(self, request: Request, published: Published, path: str) -> Response:
+        """The list, or a file. Raises Problem."""
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers={
+                "Allow": METHODS, "Access-Control-Allow-Methods": METHODS, "Access-Control-Max-Age": "86400",
+                "Access-Control-Allow-Headers": "Range, If-Range, If-None-Match, If-Modified-Since"})
+        if request.method not in ("GET", "HEAD"):
+            raise Problem(405, Text(pl=f"Metoda {request.method} nie jest obsługiwana; są: {METHODS}",
+                                    en=f"The method {request.method} is not supported; there are: {METHODS}"),
+                          {"Allow": METHODS})
+        try:
+            if not path:
+                return await self._list(request, published)
+            return await self._file(request, published, path)
+        except psycopg.OperationalError as error:
+            LOGGER.error("%s: %s", type(error).__name__, error)
+            raise Problem(503, Text(pl="Baza danych jest chwilowo niedostępna",
+                                    en="The database cannot be reached at present"), _later(COME_AGAIN_S)) from error
+
+    async def _file(self, request: Request, published: Published, path: str) -> Response:
+        """An edition by its name, or the way to the current one by `<collection>.<extension>`."""
+        folder = self.folder / published.tenant.id
+        asked = Name.parsed(path)
+        if asked is not None and (made := await run_in_threadpool(described, folder, asked)) is not None:
+            return _served(request, folder / path, asked, made, published.tenant)
+        collection, _, extension = path.partition(".")
+        if asked is not None:
+            collection, extension = asked.collection, asked.extension
+        offer = await self._offer(published, collection, extension)
+        if asked is None:
+            return _redirect(request, offer.address(published.addresses))
+        if offer.name != asked:
+            raise Problem(404, Text(
+                pl=f"Wydania {path} nie ma lub już nie ma; bieżące: {offer.address(published.addresses)}",
+                en=f"There is no edition {path}, or no more; the current one: {offer.address(published.addresses)}"))
+        return await self._made(request, published, offer.name)
+
+    async def _offer(self, published: Published, collection: str, extension: str) -> Offer:
+        tenant = published.tenant
+        if tenant.feature_type(collection) is None or extension not in FORMATS:
+            formats, names = ", ".join(FORMATS), ", ".join(ft.name for ft in tenant.feature_types)
+            raise Problem(404, Text(
+                pl=f"Nie ma pliku {collection}.{extension}; kolekcje: {names}; formaty: {formats}",
+                en=f"There is no file {collection}.{extension}; collections: {names}; formats: {formats}"))
+        found = await run_in_threadpool(offers, self.engines, published, [collection])
+        for offer in found.get(collection, ()):
+            if offer.name.extension == extension:
+                return offer
+        raise Problem(404, Text(pl=f"Kolekcja {collection} nie ma jeszcze danych",
+                                en=f"The collection {collection} has no data yet"))
+
+    async def _made(self, request: Request, published: Published, name: Name) -> Response:
+        """Serve a current edition, made now if need be."""
+        tenant, until = published.tenant, time.monotonic() + WAIT_S
+        feature_type = tenant.feature_type(name.collection)
+        assert feature_type is not None
+        job = Job(
+            conninfo=self.engines.pool.conninfo, downloads=self.folder, max_bytes=self.engines.downloads_bytes,
+            declaration=Declaration.of(published.region, published.public_url, tenant, feature_type),
+            digest=declarations(published)[name.collection], extension=name.extension,
+        )
+        while (made := await run_in_threadpool(described, job.folder, name)) is None:
+            turn = await self.makers.turn(job, name, until)
+            if turn == "failed":
+                raise Problem(503, Text(
+                    pl=f"Pliku {name} nie udało się przygotować; spróbuj później, a jeśli to potrwa, zgłoś",
+                    en=f"The file {name} could not be made; try again later, and report it if that lasts",
+                ), _later(RETRY_FAILED_S))
+            if isinstance(turn, Name) and turn != name:  # a harvest was committed meanwhile
+                return _redirect(request, f"{published.addresses.service(PROTOCOL)}/{turn}")
+            if time.monotonic() > until:
+                raise Problem(503, Text(
+                    pl=f"Plik {name} jest przygotowywany; ponów za {COME_AGAIN_S} s",
+                    en=f"The file {name} is being made; ask again in {COME_AGAIN_S} s",
+                ), _later(COME_AGAIN_S, reload="html" in request.headers.get("accept", "")))
+        return _served(request, job.folder / str(name), name, made, tenant)
+
+    async def _list(self, request: Request, published: Published) -> Response:
+        """All files: JSON with `f=json`, or where Accept wants JSON and not HTML; else a page."""
+        asked, language = request.query_params.get("f"), language_of(request)
+        if asked not in (None, "json", "html"):
+            raise Problem(400, Text(pl=f"f={asked}: dozwolone są json i html", en=f"f={asked}: json or html expected"))
+        found = await run_in_threadpool(offers, self.engines, published)
+        accept = request.headers.get("accept", "")
+        tenant, addresses = published.tenant, published.addresses
+        if asked == "json" or (asked is None and "json" in accept and "html" not in accept):
+            files = [offer.data(addresses, language) for each in found.values() for offer in each]
+            response: Response = JSONResponse({
+                "tenant": tenant.id, "title": tenant.title.get(language),
+                "license": {"title": tenant.licence.title.get(language), "href": tenant.licence.url}, "files": files,
+            })
+        else:
+            response = self.pages.render(
+                "downloads.html", published.public_url, language, region=published.region, tenant=tenant,
+                addresses=addresses, formats=FORMATS.values(), found=found)
+        response.headers.update({"content-language": language, "vary": "Accept, Accept-Language",
+                                 "cache-control": "no-cache"})
+        return response
+
+
+def _served(request: Request, path: Path, name: Name, made: Description, tenant: Tenant) -> Response:
+    """The file, a part of it, or that the client has it already (RFC 9110, clauses 13 and 14)."""
+    digest = base64.b64encode(bytes.fromhex(made.sha256)).decode("ascii")
+    headers = {
+        "ETag": f'"{made.sha256[:32]}"',
+        "Last-Modified": format_datetime(made.committed_at, usegmt=True),
+        "Repr-Digest": f"sha-256=:{digest}:",
+        # A proxy that compressed it would break ranges and checksum.
+        "Cache-Control": "public, max-age=86400, no-transform",
+        "Link": f'<{tenant.licence.url}>; rel="license"',
+    }
+    response = FileResponse(
+        path, headers=headers, media_type=made.media_type, stat_result=path.stat(),
+        filename=f"{tenant.id}_{name.collection}_v{name.version}.{name.extension}")
+    if StaticFiles(check_dir=False).is_not_modified(response.headers, request.headers):
+        return NotModifiedResponse(response.headers)
+    if not request.headers.get("range", "bytes=").startswith("bytes="):
+        # Other units are to be ignored (RFC 9110, clause 14.2); Starlette refuses them.
+        request.scope["headers"] = [pair for pair in request.scope["headers"] if pair[0] != b"range"]
+    used(path)
+    return response
+
+
+def _redirect(request: Request, address: str) -> Response:
+    return RedirectResponse(address, 302, headers={"Cache-Control": "no-cache"})
+
+
+def _later(seconds: int, reload: bool = False) -> dict[str, str]:
+    """When to ask again; a browser does so by itself."""
+    return {"Retry-After": str(seconds), "Cache-Control": "no-store"} | ({"Refresh": str(seconds)} if reload else {})
