@@ -9,7 +9,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import psycopg
@@ -21,15 +21,18 @@ from starlette.responses import Response
 
 from sdi import __version__
 from sdi.model.region import Tenant
+from sdi.model.register import Register
 from sdi.model.text import Language, Text
 from sdi.services.contract import Engines, Publication, Published
 from sdi.services.downloads.catalogue import enclosures
-from sdi.services.ogcapi import patches
+from sdi.services.ogcapi import patches, queryables
 from sdi.services.ogcapi.changes import change_collection
 from sdi.services.ogcapi.config import configuration, crs84_bbox
 from sdi.services.ogcapi.openapi import definition
 from sdi.services.ogcapi.parameters import CHOICES, complaint
+from sdi.services.ogcapi.render import render
 from sdi.services.ogcapi.request import ASKED, Asked
+from sdi.services.ogcapi.splice import dumps
 from sdi.services.ogcapi.tiles import resources as tiles
 from sdi.services.ogcapi.tiles.answers import Tiles, Wrong
 from sdi.services.ogcapi.tiles.names import TILE, TILE_DOCUMENTS
@@ -61,6 +64,7 @@ class TenantApi:
     tilesets: Tilesets
     enclosures: Callable[[str, Language], dict[str, list[dict[str, Any]]]]
     """Links to files by collection: of one collection, or of all for an empty name."""
+    registers: Mapping[str, Register]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +146,7 @@ class OgcApi:
         config = json.loads((published.folder / self.protocol / CONFIG).read_text(encoding="utf-8"))
         reader = Reader(self.engines.pool, published.tenant)
         built = TenantApi(API(config, {}), reader, Tilesets(published, reader, self.engines.home),
-                          partial(enclosures, self.engines, published))
+                          partial(enclosures, self.engines, published), published.region.registers)
         return published.state.setdefault(self.protocol, built)  # type: ignore[no-any-return]
 
 
@@ -158,7 +162,7 @@ def targeted(path: str) -> Target | None:
             return Target(resource)
         case ["collections", collection]:
             return Target("collection", collection)
-        case ["collections", collection, "items" | "queryables" | "schema" | "changes" as resource]:
+        case ["collections", collection, "items" | "queryables" | "schema" | "sortables" | "changes" as resource]:
             return Target(resource, collection)
         case ["collections", collection, "items", feature]:
             return Target("item", collection, feature)
@@ -185,8 +189,8 @@ def _handled(
     if target == Target("changes", ISSUES):
         return problem(HTTPStatus.NOT_FOUND, "NotFound", Text(
             pl=f"kolekcja {ISSUES} nie ma strumienia zmian", en=f"the collection {ISSUES} has no feed of changes"))
-    queryables = [ID.name, *state.reader.columns(target.collection)] if target.resource == "items" else []
-    if (wrong := complaint(target.resource, queryables, request.query_params)) is not None:
+    names = [ID.name, *state.reader.columns(target.collection)] if target.resource == "items" else []
+    if (wrong := complaint(target.resource, names, request.query_params)) is not None:
         return problem(HTTPStatus.BAD_REQUEST, "InvalidParameterValue", wrong)
     if target.resource not in _FROM_DATA or target.collection == ISSUES:
         return _HANDLERS[target.resource](state, asked_of, target)
@@ -239,6 +243,19 @@ def _collections(state: TenantApi, asked_of: APIRequest, target: Target) -> Answ
     return core.describe_collections(state.api, asked_of, target.collection or None)  # type: ignore[no-any-return]
 
 
+def _schema(state: TenantApi, asked_of: APIRequest, target: Target) -> Answer:
+    collections, asked = state.api.get_collections_url(), ASKED.get()
+    address = f"{collections}/{target.collection}"
+    sort = cast(queryables.Sort, target.resource)
+    content = queryables.document(
+        state.reader.tenant, state.registers, target.collection, sort, f"{address}/{sort}", asked.language)
+    headers = asked_of.get_response_headers()
+    if asked.format == "html":
+        page = {**content, "sort": sort, "collections_path": collections, "dataset_path": address}
+        return headers, HTTPStatus.OK, render(state.api.config, "collections/schema.html", page)
+    return {**headers, "Content-Type": queryables.MEDIA_TYPE}, HTTPStatus.OK, dumps(content)
+
+
 def _changes(state: TenantApi, asked_of: APIRequest, target: Target) -> Answer:
     address = f"{state.api.get_collections_url()}/{target.collection}/changes"
     try:
@@ -262,9 +279,9 @@ _HANDLERS: dict[str, Callable[[TenantApi, APIRequest, Target], Answer]] = {
     "openapi": _openapi,
     "collections": _collections,
     "collection": _collections,
-    "queryables": lambda state, asked_of, target: itemtypes.get_collection_queryables(
-        state.api, asked_of, target.collection),
-    "schema": lambda state, asked_of, target: core.get_collection_schema(state.api, asked_of, target.collection),
+    "queryables": _schema,
+    "schema": _schema,
+    "sortables": _schema,
     "items": lambda state, asked_of, target: itemtypes.get_collection_items(state.api, asked_of, target.collection),
     # The id goes into links as it is given; percent-encoded, they stay links whatever it holds.
     "item": lambda state, asked_of, target: itemtypes.get_collection_item(

@@ -26,6 +26,7 @@ def _schema(name: str) -> Schema:
 def _response(description: str, schema: str, media_type: str = "application/json") -> dict[str, Any]:
     return {"description": description, "content": {
         media_type: {"schema": _schema(schema)},
+        "application/ld+json": {"schema": {"type": "object"}},
         "text/html": {"schema": _STRING},
     }}
 

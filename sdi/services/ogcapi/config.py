@@ -10,7 +10,8 @@ from sdi.model.region import Region, Tenant
 from sdi.model.register import FeatureType
 from sdi.model.text import Text
 from sdi.services.contract import Publication
-from sdi.services.ogcapi import changes
+from sdi.services.ogcapi import changes, queryables
+from sdi.services.ogcapi.texts import PAGES
 from sdi.services.ogcapi.tiles.names import REL, TILES_TITLE
 from sdi.store.columns import ID
 from sdi.store.crs import CRS84, PL1992, PUBLISHED_CRS, bounds_in
@@ -37,7 +38,7 @@ def configuration(publication: Publication, tenant: Tenant) -> dict[str, Any]:
         "metadata": _metadata(publication.region, tenant, addresses),
         "resources": {
             **{ft.name: _resource(publication, tenant, addresses, ft, bbox) for ft in tenant.feature_types},
-            ISSUES: _collection(tenant, ISSUES, ISSUE_TITLE, ISSUE_ABSTRACT, bbox, ISSUE_TIME),
+            ISSUES: _collection(tenant, addresses, ISSUES, ISSUE_TITLE, ISSUE_ABSTRACT, bbox, ISSUE_TIME),
         },
     }
 
@@ -79,21 +80,27 @@ def _resource(
     publication: Publication, tenant: Tenant, addresses: Addresses, feature_type: FeatureType, bbox: list[float]
 ) -> dict[str, Any]:
     register = publication.region.registers[feature_type.register_id]
-    return _collection(tenant, feature_type.name, feature_type.title, feature_type.abstract, bbox, "valid_from") | {
+    collection = _collection(
+        tenant, addresses, feature_type.name, feature_type.title, feature_type.abstract, bbox, "valid_from")
+    return collection | {
         "keywords": _lists(tenant, [register.title, *register.keywords]),
-        "links": [_licence(tenant), *_links(publication, tenant, addresses, feature_type)],
+        "links": [*collection["links"], *_links(publication, tenant, addresses, feature_type)],
     }
 
 
 def _collection(
-    tenant: Tenant, name: str, title: Text, abstract: Text, bbox: list[float], time_field: str
+    tenant: Tenant, addresses: Addresses, name: str, title: Text, abstract: Text, bbox: list[float], time_field: str
 ) -> dict[str, Any]:
     return {
         "type": "collection",
         "title": _by_language(tenant, title),
         "description": _by_language(tenant, abstract),
         "keywords": _lists(tenant, [title]),
-        "links": [_licence(tenant)],
+        "links": [_licence(tenant), {
+            "type": queryables.MEDIA_TYPE, "rel": queryables.SORTABLES,
+            "title": _by_language(tenant, PAGES["sortables"]),
+            "href": f"{addresses.collection(name)}/sortables",
+        }],
         "extents": {"spatial": {"bbox": bbox, "crs": CRS84.uri}},
         "providers": [
             {

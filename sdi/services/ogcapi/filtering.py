@@ -8,7 +8,7 @@ from typing import Any
 from sdi.model.text import Text
 from sdi.store.columns import ID, Column
 from sdi.store.cql2.conditions import condition
-from sdi.store.cql2.reading import read
+from sdi.store.cql2.reading import LENGTH_MAX, read
 from sdi.store.crs import CRS84, PUBLISHED_CRS
 from sdi.store.search import search
 from sdi.store.selection import Condition, InvalidQuery
@@ -54,12 +54,13 @@ def parameter(name: str, schema: dict[str, Any], description: str) -> dict[str, 
 
 
 PARAMETERS: dict[str, dict[str, Any]] = {
-    "filter": parameter("filter", {"type": "string"}, "A condition in CQL2 over the queryables of the collection."),
+    "filter": parameter("filter", {"type": "string", "minLength": 1, "maxLength": LENGTH_MAX},
+                        "A condition in CQL2 over the queryables of the collection."),
     "filter-lang": parameter("filter-lang", {"type": "string", "enum": list(LANGUAGES), "default": LANGUAGES[0]},
                              "The encoding of filter."),
     "filter-crs": parameter("filter-crs", {"type": "string", "format": "uri", "enum": list(PUBLISHED_CRS),
                                            "default": CRS84.uri}, "The CRS of the coordinates in filter."),
-    "q": parameter("q", {"type": "array", "items": {"type": "string"}},
+    "q": parameter("q", {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
                    "Words to search for in identifiers, numbers and names, whatever their case and accents; a feature"
                    " has all the words of one of the phrases, which commas divide."),
 }

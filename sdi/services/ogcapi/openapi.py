@@ -9,7 +9,7 @@ from typing import Any
 from pygeoapi.openapi import get_oas_30
 
 from sdi.model.text import Language
-from sdi.services.ogcapi import changes, components, filtering
+from sdi.services.ogcapi import changes, components, filtering, queryables
 from sdi.services.ogcapi.parameters import CHOICES
 from sdi.services.ogcapi.request import ASKED
 from sdi.services.ogcapi.tiles import openapi as tiles
@@ -41,8 +41,7 @@ def definition(config: dict[str, Any]) -> dict[str, Any]:
     document["components"]["responses"] = components.RESPONSES | {
         "200": {"description": "OK"},
         "default": components.RESPONSES["ServerError"] | {"description": "Error"},
-        "Queryables": {"description": "JSON Schema", "content": {
-            "application/schema+json": {"schema": {"type": "object"}}}},
+        "Queryables": queryables.RESPONSE,
         "Changes": changes.RESPONSE,
         **tiles.RESPONSES,
     }
@@ -56,6 +55,10 @@ def definition(config: dict[str, Any]) -> dict[str, Any]:
         for name, resource in config["resources"].items() if name != ISSUES
     }
     document["paths"] |= tiles.paths()
+    document["paths"] |= {
+        f"/collections/{name}/{sort}": {"get": queryables.operation(name, resource["title"][_language(config)], sort)}
+        for name, resource in config["resources"].items() for sort in queryables.SORTS
+    }
     _made_local(document["paths"])
     used = {tag for operations in document["paths"].values() for tag in operations["get"]["tags"]}
     document["tags"] = [tag for tag in (*document["tags"], *tiles.TAGS) if tag["name"] in used]
@@ -108,7 +111,9 @@ def _own_parameters() -> dict[str, Any]:
         return _query(name, {"type": "array", "items": {"type": "string"}}, description)
 
     return {
-        "sortby": listed("sortby", "Properties to sort by; a minus before a name means descending."),
+        "sortby": _query("sortby", {"type": "array", "minItems": 1, "items": {"type": "string",
+                                    "pattern": "^[+-]?[A-Za-z_].*"}},
+                         "Sortables to sort by; a minus before a name means descending."),
         "ids": listed("ids", "Identifiers of features."),
         "resulttype": _query("resulttype", {"type": "string", "enum": sorted(CHOICES["resulttype"]),
                                             "default": "results"}, "hits: only the number of matches."),

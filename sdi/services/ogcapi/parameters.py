@@ -18,8 +18,9 @@ PARAMETERS: dict[str, frozenset[str]] = {
     "openapi": EVERYWHERE,
     "collections": EVERYWHERE,
     "collection": EVERYWHERE,
-    "queryables": EVERYWHERE | {"properties"},
+    "queryables": EVERYWHERE,
     "schema": EVERYWHERE,
+    "sortables": EVERYWHERE,
     "items": EVERYWHERE | {
         "limit", "offset", "bbox", "bbox-crs", "crs", "datetime", "ids", "properties", "sortby", "skipGeometry",
         "resulttype", "filter", "filter-lang", "filter-crs", "q",

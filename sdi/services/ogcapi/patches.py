@@ -21,7 +21,6 @@ from sdi.services.ogcapi.request import ASKED
 from sdi.services.ogcapi.splice import dumps, spliced
 from sdi.services.ogcapi.texts import LINK_TITLES
 from sdi.services.ogcapi.tiles import resources as tiles
-from sdi.store.columns import ID
 
 CONFORMANCE = (
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
@@ -109,17 +108,11 @@ def _not_of_clients(record: logging.LogRecord) -> bool:
 
 
 def _true(content: dict[str, Any]) -> dict[str, Any]:
-    """With links that lead where they say, and queryables with their titles.
+    """With links that lead where they say.
 
     pygeoapi links to processes and tiles whether they are there or not, to a page behind a last page that is
-    full, and to the first page as the page itself; it takes names for titles.
+    full, and to the first page as the page itself.
     """
-    if "$schema" in content:
-        columns = {ID.name: ID} | ASKED.get().reader.columns(ASKED.get().collection)
-        return {**content, "properties": {
-            name: {**field, "title": columns[name].title.get(ASKED.get().language)} if name in columns else field
-            for name, field in content["properties"].items()
-        }}
     content = _enclosed(content)
     if not isinstance(content.get("links"), list):
         return content

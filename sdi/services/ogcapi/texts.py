@@ -34,6 +34,8 @@ PAGES: dict[str, Text] = {
     "conformance": Text(pl="Zgodność z normami", en="Conformance"),
     "queryables": Text(pl="Właściwości do filtrowania", en="Queryables"),
     "schema": Text(pl="Schemat", en="Schema"),
+    "sortables": Text(pl="Właściwości do sortowania", en="Sortables"),
+    "codes": Text(pl="kodów", en="codes"),
     "api": Text(pl="Opis interfejsu (OpenAPI)", en="API definition (OpenAPI)"),
     "api_note": Text(
         pl="Dokument w formacie OpenAPI 3.0 do użycia w narzędziach programistów:",

@@ -25,8 +25,8 @@ from sdi.services.ogcapi.provider import RegisterProvider
 from tests.services.ogcapi.conftest import PUBLIC_URL, Client, Table, application
 
 PAGES = ["", "/conformance", "/openapi", "/collections", "/collections/dzialki", "/collections/dzialki/schema",
-         "/collections/dzialki/queryables", "/collections/dzialki/items", "/collections/dzialki/items/1.0001.12/3",
-         "/nothing"]
+         "/collections/dzialki/queryables", "/collections/dzialki/sortables", "/collections/dzialki/items",
+         "/collections/dzialki/items/1.0001.12/3", "/nothing"]
 
 
 @pytest.fixture
@@ -128,17 +128,6 @@ def test_the_language_is_that_of_the_request(client: Client) -> None:
         response = client.get("/0415/ogcapi/collections/dzialki", headers=headers, params=parameters)
         assert response.headers["Content-Language"] == language
         assert response.json()["title"] == {"pl": "Działki ewidencyjne", "en": "Cadastral parcels"}[language]
-
-
-def test_schema_and_queryables_are_titled_in_the_language(client: Client) -> None:
-    for part in ("schema", "queryables"):
-        response = client.get(f"/0415/ogcapi/collections/dzialki/{part}?lang=en")
-        assert response.headers["Content-Type"] == "application/schema+json"
-        properties = response.json()["properties"]
-        assert properties["id_dzialki"] == {"title": "Parcel identifier", "type": "string"}
-        assert properties["id"]["x-ogc-role"] == "id"
-        assert properties["valid_from"]["format"] == "date-time"
-        assert properties["pole_ewidencyjne"]["type"] == "number"
 
 
 def test_a_collection_says_its_crs_and_links_to_its_twins(client: Client) -> None:

@@ -88,11 +88,6 @@ DEFECTS = {
         else:
             raise AssertionError("T_AFTER")
     """,
-    "queryables have names for titles": """
-        import inspect
-        from pygeoapi.api.itemtypes import get_collection_queryables
-        assert "'title': k" in inspect.getsource(get_collection_queryables)
-    """,
 }
 
 
