@@ -14,7 +14,7 @@ from sdi.model.text import Language
 from sdi.services.contract import Publication
 from sdi.services.ows.exceptions import OwsError, invalid
 from sdi.services.ows.mapfile import CODES, online_resource
-from sdi.services.wfs.fes import COMPARISONS, SPATIAL, TEMPORAL
+from sdi.services.wfs.fes import COMPARISONS, KINDS, SPATIAL, TEMPORAL
 from sdi.services.wfs.formats import OTHERS
 from sdi.services.wfs.pairs import parse_xml
 from sdi.services.wfs.requests import PAGE_MAX, REQUESTS
@@ -55,7 +55,7 @@ def _document(publication: Publication, tenant: Tenant, language: Language, vers
         inspire=_inspire(publication, tenant, language),
         operations=REQUESTS, versions=list(VERSIONS), version=version, systems=list(SYSTEMS), page_max=PAGE_MAX,
         formats=(version.gml_formats[0], *(form.mime for form in OTHERS)), formats_10=[form.name for form in OTHERS],
-        comparisons=COMPARISONS, spatial=SPATIAL,
+        comparisons=COMPARISONS, spatial=SPATIAL, functions=KINDS,
         temporal=[name for name in TEMPORAL if name != "AnyInteracts"],  # fes.xsd does not let it be listed
         namespace=NAMESPACE, prefix=PREFIX,
     )

@@ -36,6 +36,9 @@ TEMPORAL = {
     "Begins": "{0} = {1}", "Ends": "{0} = {2}", "AnyInteracts": "{0} >= {1} and {0} <= {2}",
 }
 """Over the instants that columns hold: {0} the column, {1} and {2} begin and end of the operand (FES 2.0, 7.9)."""
+KINDS = {"IsPoint": 0, "IsCurve": 1, "IsSurface": 2}
+"""Functions over the geometry, and the dimension they ask for: by them QGIS (3.30 and later) shows a type of any
+geometry as a layer for each kind."""
 METRES = {"": 1.0, "m": 1.0, "metre": 1.0, "meter": 1.0, "metres": 1.0, "meters": 1.0, "km": 1000.0,
           "kilometer": 1000.0, "urn:ogc:def:uom:epsg::9001": 1.0}
 _REFERENCES = ("ValueReference", "PropertyName")
@@ -127,6 +130,9 @@ class Filter:
                     f"{name} with {len(operands)} operands; this service knows: {known}")
 
     def _comparison(self, element: etree._Element, operands: list[etree._Element], operator: str) -> sql.Composable:
+        functions = [e for e in operands if local(e) == "Function"]
+        if functions:
+            return self._kind(functions[0], [e for e in operands if e is not functions[0]], operator)
         references = [local(e) in _REFERENCES for e in operands]
         fold = element.get("matchCase", "true").lower() == "false"
         if not any(references):
@@ -145,6 +151,17 @@ class Filter:
         if fold and column.type == "text":
             sides = [sql.SQL("lower({})").format(side) for side in sides]
         return sql.SQL("{} {} {}").format(sides[0], sql.SQL(operator), sides[1])
+
+    def _kind(self, function: etree._Element, operands: list[etree._Element], operator: str) -> sql.Composable:
+        """Whether the geometry is of a kind; an object without geometry is of none."""
+        name, value = function.get("name", ""), _literal(operands).lower()
+        if name not in KINDS or value not in ("true", "false") or operator not in ("=", "<>"):
+            raise wrong(f"funkcja {name[:80]!r}; są: {', '.join(KINDS)}, porównane z true albo false",
+                        f"function {name[:80]!r}; there are: {', '.join(KINDS)}, compared with true or false")
+        for argument in children(function):
+            self._geometry_reference(argument, name)
+        return sql.SQL("(coalesce(st_dimension(geom), -1) {} {})").format(
+            sql.SQL("=" if (value == "true") == (operator == "=") else "<>"), KINDS[name])
 
     def _like(self, element: etree._Element, operands: list[etree._Element]) -> sql.Composable:
         column, expression = self._column(operands[0])
@@ -220,8 +237,8 @@ class Filter:
 
     def _column(self, element: etree._Element) -> tuple[Column, sql.Composable]:
         if local(element) not in _REFERENCES:
-            raise wrong(f"{local(element)} zamiast nazwy własności; funkcji usługa nie zna",
-                        f"{local(element)} instead of a property; this service has no functions")
+            raise wrong(f"{local(element)} zamiast nazwy własności",
+                        f"{local(element)} instead of a property")
         column = self.columns.get(property_name(element.text))
         if column is None:
             known = ", ".join(self.columns)

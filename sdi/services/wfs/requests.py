@@ -166,7 +166,7 @@ def _query(query: dict[str, str], pairs: dict[str, str], version: Version, tenan
     if query.get("FILTER"):
         conditions.append(compiler.of(kvp.filter_element(query["FILTER"])))
     if pairs.get("BBOX"):
-        conditions.append(compiler.area(_bbox(pairs["BBOX"], version)))
+        conditions.append(compiler.area(_bbox(pairs["BBOX"], version, crs)))
     identifiers = _identifiers(pairs)
     if identifiers is not None:
         own = identifiers if pairs.get("TYPENAMES") or pairs.get("TYPENAME") else [
@@ -181,10 +181,13 @@ def _query(query: dict[str, str], pairs: dict[str, str], version: Version, tenan
     )
 
 
-def _bbox(text: str, version: Version) -> Any:
-    """BBOX: four numbers and a CRS, else that of the data (WFS 2.0, 7.9.2.3 by OWS Common 1.1, 10.2.3)."""
+def _bbox(text: str, version: Version, asked: Crs) -> Any:
+    """BBOX: four numbers and a CRS, else that of the data (WFS 2.0, 7.9.2.3 by OWS Common 1.1, 10.2.3).
+
+    In WFS 1.0.0 a BBOX has no CRS; QGIS means the one that is asked for.
+    """
     parts = text.split(",")
-    crs = version.crs(",".join(parts[4:]) or None, "BBOX")
+    crs = asked if version.number == "1.0.0" else version.crs(",".join(parts[4:]) or None, "BBOX")
     try:
         return box_as_stored(tuple(map(float, parts[:4])), crs)
     except ValueError:

@@ -177,6 +177,18 @@ def test_other_filters_by_get_and_post(node: Node, predicate: str, count: int) -
     assert matched(post(node, body)) == str(count)
 
 
+@pytest.mark.parametrize(("name", "expected"), [("IsPoint", "punkt"), ("IsCurve", "linia"), ("IsSurface", "obszar")])
+def test_kinds_of_geometry_by_function(node: Node, name: str, expected: str) -> None:
+    """As QGIS asks for the kinds that a type holds."""
+    function = f"<fes:Function name='{name}'><fes:ValueReference>geom</fes:ValueReference></fes:Function>"
+    equal = f"<fes:PropertyIsEqualTo>{function}<fes:Literal>true</fes:Literal></fes:PropertyIsEqualTo>"
+    asked = {"TYPENAMES": "urzadzenia_wodociagowe"}
+    assert values(get(node, FILTER=text_filter(equal), **asked), "id") == [expected]
+    other = text_filter(equal.replace("true", "false"))
+    assert len(values(get(node, FILTER=other, **asked), "id")) == 2
+    assert matched(get(node, FILTER=text_filter(equal.replace(name, "IsPoint")), RESULTTYPE="hits")) == "0"
+
+
 @pytest.mark.parametrize("predicate", [
     compared("PropertyIsEqualTo", "nic", "1"), compared("PropertyIsEqualTo", "porzadek", "dużo"),
     compared("PropertyIsEqualTo", "porzadek"), "<fes:And/>", "", compared("Divides", "porzadek", "1"),
