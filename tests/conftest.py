@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -23,6 +24,10 @@ from sdi.model.register import Register
 from sdi.settings import Settings
 
 HOME = Path(__file__).parents[1]
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # As a shell leaves it for what it starts in the background; the processes that tests interrupt would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sdi.errors import SourceError
 from sdi.harvest.contract import Unit
-from sdi.harvest.http import Client, shown
-from sdi.harvest.tls import context
 from sdi.harvest.unpack import Limits
 from sdi.model.trust import Tls
+
+if TYPE_CHECKING:
+    from sdi.harvest.http import Client
 
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+")]
 
@@ -56,10 +58,15 @@ class Deliveries:
     def __init__(
         self, parameters: FileParameters, home: Path, suffixes: tuple[str, ...], tls: Tls | None = None
     ) -> None:
-        self._parameters, self._home, self._suffixes = parameters, home, suffixes
-        self._client = Client(
-            parameters.headers, parameters.timeout_s, trust=context(tls, home), limits=parameters.limits
-        )
+        self._parameters, self._home, self._suffixes, self._tls = parameters, home, suffixes, tls
+
+    @cached_property
+    def _client(self) -> Client:
+        from sdi.harvest.http import Client  # takes a while, and a process that only reads needs none
+        from sdi.harvest.tls import context
+
+        given = self._parameters
+        return Client(given.headers, given.timeout_s, trust=context(self._tls, self._home), limits=given.limits)
 
     def units(self) -> Iterator[Unit]:
         """A unit per file or address. Raises SourceError where there is none."""
@@ -70,6 +77,8 @@ class Deliveries:
             return
         given = self._parameters.url
         for number, url in enumerate((given,) if isinstance(given, str) else given or (), 1):
+            from sdi.harvest.http import shown
+
             yield Unit(f"{number:06d}-{_last_part(url)}", shown(url), {"url": url}, self._client.validator(url), True)
 
     def fetch(self, unit: Unit, into: Path) -> None:

@@ -42,17 +42,20 @@ class Tally:
     """Objects with more than one value of a property, by class and name."""
     strange: Counter[str] = field(default_factory=Counter)
     """Objects by a namespace that no register has."""
+    total: int = 0
+    """How often something was counted."""
 
-    @property
-    def total(self) -> int:
-        """How often something was counted."""
-        return self.unknown.total() + self.repeated.total() + self.strange.total()
+    def count[T](self, counter: Counter[T], what: T) -> None:
+        """Count in one of the three."""
+        counter[what] += 1
+        self.total += 1
 
     def add(self, other: Tally) -> None:
         """Add what was counted in another part of the document."""
         self.unknown += other.unknown
         self.repeated += other.repeated
         self.strange += other.strange
+        self.total += other.total
 
     def issues(self, name: str) -> Iterator[Issue]:
         """Warnings about the document `name`, one per namespace and one per class and property."""
@@ -207,15 +210,12 @@ class ObjectReader:
             if name in found:
                 found[name].append(child)
                 if name in self._single:
-                    self._count(tally.repeated, child)
+                    tally.count(tally.repeated, (self.class_name, local(child.tag)))
             elif name in self._kept:
                 found[name] = [child]
             elif name:
-                self._count(tally.unknown, child)
+                tally.count(tally.unknown, (self.class_name, local(child.tag)))
         return found
-
-    def _count(self, counts: Counter[tuple[str, str]], child: etree._Element) -> None:
-        counts[self.class_name, local(child.tag)] += 1
 
     def _learn(self, child: etree._Element) -> str:
         """The name under which properties with this tag are kept; "" for those that are known and left out."""

@@ -106,7 +106,7 @@ class RegisterChooser:
         """See Chooser. A known class in an unknown namespace is read, and the namespace is counted."""
         tag = element.tag
         if namespace(tag) not in self._known:
-            tally.strange[namespace(tag)] += 1
+            tally.count(tally.strange, namespace(tag))
         known = self._readers.get(tag)
         if known is not None:
             return known
