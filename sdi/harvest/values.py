@@ -19,7 +19,7 @@ Convert = Callable[[object], Value]
 _BIGINT = 2**63
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 13)
 def moment(text: str) -> str:
     """A date or time (ISO 8601) with the offset it had in Poland, unless it has one. Raises ValueError."""
     return _aware(datetime.fromisoformat(text.strip()))
