@@ -23,9 +23,9 @@ _OPTIONS = {
     "owner": "-c jit=off",
     "harvest": "-c role=sdi_harvest -c jit=off -c synchronous_commit=on",
     # A generic plan for bbox + order + limit costs seconds instead of milliseconds; parallel workers cost more to
-    # start than a page takes.
+    # start than a page takes. A transaction is one snapshot: what belongs together is of one dataset version.
     "serve": f"-c role=sdi_serve -c jit=off -c timezone=UTC -c plan_cache_mode=force_custom_plan "
-             "-c max_parallel_workers_per_gather=0 "
+             "-c max_parallel_workers_per_gather=0 -c default_transaction_isolation=repeatable\\ read "
              f"-c statement_timeout={SERVE_TIMEOUT_MS} -c default_transaction_read_only=on",
 }
 

@@ -39,7 +39,9 @@ def ensure_feature_table(connection: psycopg.Connection[Any], feature_type: Feat
     names = {"schema": schema, "table": name, "history": f"{name}_history"}
     indexes = {
         key: key.replace("table", name, 1).replace("history", f"{name}_history", 1)
-        for key in ("table_geom", "table_county", "table_commune", "history_id")
+        for key in (
+            "table_geom", "table_county", "table_commune", "history_geom", "history_fid", "history_county",
+            "history_commune", "history_known_to", "history_id")
     }
     connection.execute(
         sql.SQL(template).format(**{key: sql.Identifier(value) for key, value in (names | indexes).items()})

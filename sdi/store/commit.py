@@ -25,8 +25,10 @@ _STATE = ("id", "namespace", "commune", "version_id", "started_at", "valid_from"
 # In a table of its own, so that the planner knows how few they are when it comes to their rows.
 _PAIR = """
 create temporary table pair on commit drop as
-select c.fid, c.commune as commune_before, s.ctid as place,
-       case when s.valid_from > c.valid_from then s.valid_from end as valid_to
+select c.fid, c.commune as commune_before, s.ctid as place, s.valid_from as next_from,
+       case when coalesce(s.valid_from, %(now)s) > coalesce(c.valid_from, c.known_from)
+                 and (s.version_id is null or s.version_id is distinct from c.version_id)
+            then 's' else 'c' end::"char" as why
 from {current} c join {stage} s on s.id = c.id
 where c.county = %(county)s and c.source = %(source)s and not s.past
   and (c.content, c.commune) is distinct from (s.content, s.commune)
@@ -35,8 +37,9 @@ where c.county = %(county)s and c.source = %(source)s and not s.past
 # A row that moves to another commune has gone from the commune where it was.
 _CHANGED = """
 with kept as (
-    insert into {history} (fid, county, source, known_from, version, valid_to, known_to, {state})
-    select c.fid, c.county, c.source, c.known_from, c.version, p.valid_to, %(now)s, {c_state}
+    insert into {history} (fid, county, source, known_from, version, why, valid_to, known_to, {state})
+    select c.fid, c.county, c.source, c.known_from, c.version, p.why,
+           case when p.why = 's' then p.next_from end, %(now)s, {c_state}
     from pair p join {current} c on c.fid = p.fid
 ), updated as (
     update {current} c set ({state}) = row({s_state}), known_from = %(now)s, version = %(version)s
@@ -63,8 +66,8 @@ with gone as (
       and not exists (select from {stage} s where s.id = c.id and not s.past)
     returning c.*
 ), kept as (
-    insert into {history} (fid, county, source, known_from, version, valid_to, known_to, {state})
-    select fid, county, source, known_from, version, null, %(now)s, {state} from gone
+    insert into {history} (fid, county, source, known_from, version, why, valid_to, known_to, {state})
+    select fid, county, source, known_from, version, 'g', null, %(now)s, {state} from gone
 ), noted as (
     insert into sdi.change (version, feature_type, fid, id, county, commune, op)
     select %(version)s, %(feature_type)s, fid, id, county, commune, 'd' from gone order by fid
@@ -117,8 +120,8 @@ with past as (
     ) as fid
     from (select distinct id from past order by id) p
 ), added as (
-    insert into {history} (fid, county, source, known_from, version, valid_to, known_to, {state})
-    select k.fid, %(county)s, %(source)s, %(now)s, %(version)s, s.valid_to, null, {s_state}
+    insert into {history} (fid, county, source, known_from, version, why, valid_to, known_to, {state})
+    select k.fid, %(county)s, %(source)s, %(now)s, %(version)s, 'd', s.valid_to, null, {s_state}
     from past p join known k using (id) join {stage} s on s.ctid = p.place
     order by s.ordinal, s.item
     returning 1

@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import psycopg
 from psycopg import sql
 from psycopg_pool import ConnectionPool
 
-from sdi.db.feature_tables import current_table
+from sdi.db.feature_tables import current_table, history_table
 from sdi.db.queries import query
 from sdi.model.region import Tenant
+from sdi.model.text import Text
 from sdi.store.columns import Column, published
 from sdi.store.crs import CRS84, Crs
+from sdi.store.history import Interval
 from sdi.store.issues import ISSUE_COLUMNS, ISSUE_TIME, ISSUE_VIEW, ISSUES
+from sdi.store.keyset import CursorGone
+from sdi.store.paging import Keys, Paging
 from sdi.store.selection import InvalidQuery, Page, Selection, UnknownFeatureType
 from sdi.store.statistics import Statistics, tenant_statistics
-from sdi.store.table import Table, text_rows
+from sdi.store.table import FAR, Table, text_rows
 
 __all__ = [
-    "COUNTED_UP_TO", "InvalidQuery", "Page", "Reader", "Rows", "Selection", "Table", "UnknownFeatureType", "text_rows",
+    "COUNTED_UP_TO",
+    "CursorGone",
+    "Interval",
+    "InvalidQuery",
+    "Page",
+    "Reader",
+    "Rows",
+    "Selection",
+    "Table",
+    "UnknownFeatureType",
+    "text_rows",
 ]
 
 COUNTED_UP_TO = 20_000
 """Largest number of matches that a filtered page counts exactly; beyond it the number is left out."""
-
-_FAR = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +54,10 @@ class Rows:
     """There are further features after this page."""
     matched: int | None
     """How many features the selection has; None where they are more than COUNTED_UP_TO."""
+    next: str | None
+    """The token of the page after this one, where there is one."""
+    previous: str | None
+    """The token of the page before this one, where there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +73,11 @@ class Reader:
         mine = sql.SQL("{} = %(tenant)s").format(sql.Identifier(column)) if column else sql.SQL("true").format()
         values: dict[str, Any] = {"tenant": value} if column else {}
         for ft in self.tenant.feature_types:
-            self._tables[ft.name] = Table(ft.name, current_table(ft), published(ft), mine, values)
+            self._tables[ft.name] = Table(ft.name, current_table(ft), published(ft), mine, values, history_table(ft))
         # Nothing of objects that the tenant does not publish.
         about = mine + sql.SQL(" and coalesce(feature_type, '') = any(%(feature_types)s)")
         values = {**values, "feature_types": ["", *self._tables]}
-        self._tables[ISSUES] = Table(ISSUES, ISSUE_VIEW, ISSUE_COLUMNS, about, values, ISSUE_TIME)
+        self._tables[ISSUES] = Table(ISSUES, ISSUE_VIEW, ISSUE_COLUMNS, about, values, time=ISSUE_TIME)
 
     @property
     def feature_types(self) -> list[str]:
@@ -75,32 +94,38 @@ class Reader:
             return tenant_statistics(connection, self.tenant)
 
     def page(self, feature_type: str, selection: Selection, page: Page) -> Rows:
-        """One page of features. Raises UnknownFeatureType, InvalidQuery; psycopg errors where the database fails."""
+        """One page of features, all of one dataset version.
+
+        Raises UnknownFeatureType, InvalidQuery, CursorGone; psycopg errors where the database fails.
+        """
         table = self.table(feature_type)
-        where, values = table.where(selection)
-        statement = table.features(where, page)
-        values |= {"limit": page.limit + 1, "offset": min(page.offset, _FAR)}
-        with self.pool.connection() as connection:
-            features = _texts(connection, statement, values)
-            more = len(features) > page.limit
-            features = features[: page.limit]
-            if not more and (features or page.offset == 0):
-                return Rows(features, more, page.offset + len(features))
-            return Rows(features, more, self._count(connection, table, selection, COUNTED_UP_TO))
+        with self._snapshot() as connection:
+            paging = Paging.of(connection, table, selection, page)
+            statement, values = table.rows(paging.selection, page, paging.cursor)
+            rows = text_rows(connection, statement, {**values, "limit": paging.lookahead})
+            more, rows = len(rows) > page.limit, rows[: page.limit]
+            first, last = (_keys(rows[0]), _keys(rows[-1])) if rows else (None, None)
+            around = paging.around(len(rows), more, first, last, lambda: self._count(
+                connection, table, paging.selection, COUNTED_UP_TO))
+            return Rows([row[0] for row in rows], around.more, around.matched, around.next, around.previous)
 
     def count(self, feature_type: str, selection: Selection) -> int:
         """The exact number of features. Raises as `page`."""
-        with self.pool.connection() as connection:
-            return self._count(connection, self.table(feature_type), selection, _FAR) or 0
+        with self._snapshot() as connection:
+            return self._count(connection, self.table(feature_type), selection, FAR) or 0
 
-    def feature(self, feature_type: str, identifier: str, crs: Crs = CRS84) -> bytes | None:
-        """One feature as GeoJSON, or None where this tenant has no such. Raises UnknownFeatureType."""
-        table = self.table(feature_type)
-        where, values = table.where(Selection(ids=(identifier,)))
+    def feature(
+        self, feature_type: str, identifier: str, crs: Crs = CRS84, as_of: datetime | None = None
+    ) -> bytes | None:
+        """One feature as GeoJSON as known at `as_of` (None: now), or None where this tenant has no such.
+
+        Raises UnknownFeatureType, InvalidQuery.
+        """
+        statement, values = self.table(feature_type).rows(
+            Selection(ids=(identifier,), as_of=as_of), Page(limit=1, crs=crs))
         with self.pool.connection() as connection:
-            statement = table.features(where, Page(limit=1, crs=crs))
-            found = _texts(connection, statement, {**values, "limit": 1, "offset": 0})
-        return found[0] if found else None
+            found = text_rows(connection, statement, {**values, "limit": 1})
+        return found[0][0] if found else None
 
     def _count(
         self, connection: psycopg.Connection[Any], table: Table, selection: Selection, at_most: int
@@ -114,10 +139,33 @@ class Reader:
             ).fetchone()
             if row is not None and row[0] is not None:
                 return int(row[0])
-        where, values = table.where(selection)
-        row = connection.execute(table.count(where), {**values, "limit": min(at_most, _FAR) + 1}).fetchone()
+        statement, values = table.count(selection)
+        row = connection.execute(statement, {**values, "limit": min(at_most, FAR) + 1}).fetchone()
         count = int(row[0]) if row else 0
         return count if count <= at_most else None
+
+    def known_at(self, version: int) -> datetime:
+        """When a dataset version was committed. Raises InvalidQuery where there is no such."""
+        with self.pool.connection() as connection:
+            row = connection.execute(query("reader", "committed_at"), {"version": version}).fetchone()
+        if row is None:
+            raise InvalidQuery(Text(pl=f"nie ma wersji danych {version}", en=f"there is no dataset version {version}"))
+        return row[0]  # type: ignore[no-any-return]
+
+    def last_known(self, feature_type: str, identifier: str) -> datetime | None:
+        """A time at which a feature that is gone was known last, or None. Raises UnknownFeatureType, InvalidQuery."""
+        statement, values = self.table(feature_type).last_known(identifier)
+        if statement is None:
+            return None
+        with self.pool.connection() as connection:
+            row = connection.execute(statement, values).fetchone()
+        return row[0] if row else None
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[psycopg.Connection[Any]]:
+        """A connection on which all statements see the same commits."""
+        with self.pool.connection() as connection, connection.transaction():
+            yield connection
 
     def table(self, feature_type: str) -> Table:
         """The statements over one feature type. Raises UnknownFeatureType."""
@@ -127,5 +175,6 @@ class Reader:
             raise UnknownFeatureType(f"{self.tenant.id} publishes no feature type {feature_type!r}") from None
 
 
-def _texts(connection: psycopg.Connection[Any], statement: sql.Composed, values: dict[str, Any]) -> list[bytes]:
-    return [row[0] for row in text_rows(connection, statement, values)]
+
+def _keys(row: tuple[bytes | None, ...]) -> Keys:
+    return tuple(None if key is None else key.decode() for key in row[1:])

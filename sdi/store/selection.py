@@ -12,6 +12,7 @@ from sdi.errors import SdiError
 from sdi.model.text import Text
 from sdi.store.columns import Column
 from sdi.store.crs import CRS84, Area, Crs
+from sdi.store.history import Interval
 
 
 class InvalidQuery(SdiError):
@@ -43,8 +44,10 @@ class Selection:
     ids: tuple[str, ...] | None = None
     area: Area | None = None
     """Features that touch it; those without geometry do not."""
-    begun_by: datetime | None = None
-    """Features whose current version was valid at this time, that is had begun."""
+    valid: Interval | None = None
+    """States that were valid within this interval (sdi.store.history); without it, those that stand."""
+    as_of: datetime | None = None
+    """As it was known at this time; None: now."""
     nothing: bool = False
     """The conditions cannot hold, such as a box outside of Poland."""
     conditions: tuple[Condition, ...] = ()
@@ -62,6 +65,8 @@ class Page:
 
     limit: int
     offset: int = 0
+    cursor: str | None = None
+    """A token of the page before or after; `offset` then means nothing."""
     order: tuple[tuple[str, bool], ...] = ()
     """Published columns and whether descending; the order of arrival (fid) decides among equals."""
     properties: tuple[str, ...] | None = None

@@ -21,7 +21,12 @@ from shapely.geometry.base import BaseGeometry
 from sdi.model.text import Text
 from sdi.store.columns import ID, Column
 from sdi.store.crs import STORED_SRID, Crs
+from sdi.store.history import states
+from sdi.store.keyset import Cursor, Key, beyond, keys_of, ordered
 from sdi.store.selection import InvalidQuery, Page, Selection, clean, value_of
+
+FAR = 2**62
+"""More rows than there can be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +40,10 @@ class Table:
     """The condition that a row is the tenant's, of the current table and of its changes."""
     values: dict[str, Any]
     """What `mine` binds."""
+    history: sql.Identifier | None = None
+    """The table of closed versions, where there is one."""
     time: str = "valid_from"
-    """The column that `datetime` looks at."""
+    """Without history: the column that `valid` looks at."""
 
     def where(self, selection: Selection) -> tuple[sql.Composed, dict[str, Any]]:
         """Conditions and their values. Raises InvalidQuery."""
@@ -55,9 +62,9 @@ class Table:
                 values["within"] = wkb(selection.area.within)
                 touches = sql.SQL("geom && %(area)s::geometry and (geom @ %(within)s::geometry or {})").format(touches)
             conditions.append(touches)
-        if selection.begun_by is not None:
-            conditions.append(sql.SQL("{} <= %(begun_by)s").format(sql.Identifier(self.time)))
-            values["begun_by"] = selection.begun_by
+        if self.history is None and selection.valid is not None and selection.valid.end is not None:
+            conditions.append(sql.SQL("{} <= %(until)s").format(sql.Identifier(self.time)))
+            values["until"] = selection.valid.end
         for number, (name, text) in enumerate(selection.equal):
             key = f"equal{number}"
             column_ = self._column(name)
@@ -68,18 +75,52 @@ class Table:
             values |= condition.values
         return sql.SQL(" and ").join(conditions), values
 
-    def features(self, where: sql.Composed, page: Page) -> sql.Composed:
-        """Text rows of a page; binds `limit` and `offset`. Raises InvalidQuery."""
-        order = sql.SQL(", ").join([
-            *(sql.SQL("{} {}").format(sql.Identifier(self._column(name).name), sql.SQL("desc" if down else "asc"))
-              for name, down in page.order),
-            sql.SQL("fid"),
-        ])
-        return sql.SQL(
-            """select {feature} from (
-                select * from {table} where {where} order by {order} limit %(limit)s offset %(offset)s
-            ) t order by {order}"""
-        ).format(feature=self.feature(page), table=self.relation, where=where, order=order)
+    def states(self, selection: Selection) -> tuple[list[sql.Composed], dict[str, Any]]:
+        """Statements that together give the states that a selection is of, each up to its last condition.
+
+        Raises InvalidQuery where there is no history.
+        """
+        now = sql.SQL("select * from {} r where true").format(self.relation)
+        if self.history is None:
+            if selection.as_of is not None:
+                raise InvalidQuery(Text(pl=f"asOf: kolekcja {self.name} nie ma historii",
+                                        en=f"asOf: the collection {self.name} has no history"))
+            return [now], {}
+        if selection.as_of is None and selection.valid is None:
+            return [now], {}
+        columns = dict.fromkeys(("fid", ID.name, *self.columns, "county", "commune", "geom"))
+        return states(self.relation, self.history, columns, selection.as_of, selection.valid)
+
+    def order(self, page: Page) -> tuple[Key, ...]:
+        """The keys that a page is sorted by. Raises InvalidQuery."""
+        return keys_of([(self._column(name), down) for name, down in page.order])
+
+    def rows(
+        self, selection: Selection, page: Page, cursor: Cursor | None = None
+    ) -> tuple[sql.Composed, dict[str, Any]]:
+        """Rows of a page: the text of the feature, then each sort key as text; binds all but `limit`.
+
+        Raises InvalidQuery.
+        """
+        parts, bound = self.states(selection)
+        where, values = self.where(selection)
+        keys = self.order(page)
+        inner = ordered(keys, back=cursor is not None and cursor.back)
+        place: dict[str, Any] = {"offset": 0 if cursor else min(page.offset, FAR)}
+        if cursor is not None:
+            beyond_it, values_beyond = beyond(keys, cursor)
+            where, place = where + sql.SQL(" and ") + beyond_it, place | values_beyond
+        feature, as_keys = self.feature(page), sql.SQL(", ").join(
+            sql.SQL("{}::text as {}").format(key.column, sql.Identifier(f"key{number}"))  # else order by takes it
+            for number, key in enumerate(keys))
+        start, limited = sql.SQL(" order by {} limit %(limit)s offset %(offset)s").format(inner), parts[0]
+        if len(parts) > 1:
+            bounded = sql.SQL("({} and {} order by {} limit %(limit)s::bigint + %(offset)s)")
+            limited = sql.SQL("select * from ({}) r where true").format(
+                sql.SQL(" union all ").join(bounded.format(part, where, inner) for part in parts))
+            where = sql.SQL("true").format()
+        return sql.SQL("select {}, {} from ({} and {}{}) t order by {}").format(
+            feature, as_keys, limited, where, start, ordered(keys)), {**bound, **values, **place}
 
     def feature(self, page: Page) -> sql.Composed:
         """The text of one GeoJSON feature, as an expression over a row of the relation. Raises InvalidQuery."""
@@ -95,10 +136,28 @@ class Table:
                 || ',"properties":' || {properties} || '}}'"""
         ).format(geometry=_geojson(page.crs) if page.geometry else sql.SQL("'null'"), properties=properties)
 
-    def count(self, where: sql.Composed) -> sql.Composed:
-        """The number of rows, counted no further than `limit`."""
-        return sql.SQL("select count(*) from (select 1 from {} where {} limit %(limit)s) t").format(
-            self.relation, where)
+    def scope(self, selection: Selection, page: Page) -> str:
+        """What pages that belong together have in common: all but their place and how features look."""
+        parts, bound = self.states(selection)
+        where, values = self.where(selection)
+        text = sql.SQL(" ").join([*parts, where, ordered(self.order(page))]).as_string()
+        return f"{text} {sorted((key, str(value)) for key, value in {**bound, **values}.items())}"
+
+    def count(self, selection: Selection) -> tuple[sql.Composed, dict[str, Any]]:
+        """The number of features, counted no further than `limit`, which is not bound yet. Raises InvalidQuery."""
+        parts, bound = self.states(selection)
+        where, values = self.where(selection)
+        rows = sql.SQL(" union all ").join(
+            sql.SQL("({} and {} limit %(limit)s)").format(part, where) for part in parts)
+        return sql.SQL("select least(count(*), %(limit)s) from ({}) t").format(rows), {**bound, **values}
+
+    def last_known(self, identifier: str) -> tuple[sql.Composed | None, dict[str, Any]]:
+        """When the last state of a feature came that stood once; no statement where there is no history."""
+        if self.history is None:
+            return None, {}
+        return sql.SQL(
+            "select max(known_from) from {} where {} and id = %(identifier)s and why <> 'd'"
+        ).format(self.history, self.mine), {**self.values, "identifier": clean(identifier)}
 
     def _names(self, names: Sequence[str]) -> set[str]:
         return {self._column(name).name for name in names}

@@ -55,10 +55,9 @@ class Floor:
 
     def __init__(self, connection: psycopg.Connection[tuple[object, ...]], bench: Bench, limit: int, crs: Crs) -> None:
         table = Reader(None, bench.tenant).table("dzialki")  # type: ignore[arg-type]  # no pool: it runs nothing
-        where, values = table.where(Selection())
         self.connection, self.limit = connection, limit
-        self.statement = table.features(where, Page(limit=limit, crs=crs))
-        self.values = {**values, "limit": limit, "offset": 0}
+        self.statement, values = table.rows(Selection(), Page(limit=limit, crs=crs))
+        self.values = {**values, "limit": limit}
 
     def ask(self, number: int) -> float:
         """Milliseconds until all rows are here. Raises NoAnswer where they are fewer than the page has."""

@@ -1,6 +1,11 @@
 -- name: open_version
--- A version in the making; its lineage is written when everything else has been.
-insert into sdi.version (run, source, county, lineage) values (%(run)s, %(source)s, %(county)s, '{}')
+-- A version in the making; its lineage is written when everything else has been. The caller holds the lock of commits.
+-- Times follow each other as the numbers do, also where the clock was set back: what was known at a version is found by
+-- its time.
+insert into sdi.version (run, source, county, lineage, committed_at)
+select %(run)s, %(source)s, %(county)s, '{}',
+       greatest(clock_timestamp(), (select committed_at from sdi.version order by version desc limit 1)
+                                   + interval '1 microsecond')
 returning version, committed_at
 
 -- name: finish_version

@@ -33,6 +33,8 @@ create table if not exists {schema}.{history} (
     known_from timestamptz not null,
     known_to timestamptz,               -- null: still what we know of that past
     version bigint not null,            -- that brought it
+    why "char" not null,                -- d: delivered as past; was current until s: succeeded by a later version,
+                                        -- c: told otherwise (corrected), g: gone from the delivery
     content uuid not null,
     geom geometry(Geometry, 2180)
 );
@@ -40,4 +42,9 @@ create table if not exists {schema}.{history} (
 create index if not exists {table_geom} on {schema}.{table} using gist (geom);
 create index if not exists {table_county} on {schema}.{table} (county, fid);
 create index if not exists {table_commune} on {schema}.{table} (commune, fid);
+create index if not exists {history_geom} on {schema}.{history} using gist (geom);
+create index if not exists {history_fid} on {schema}.{history} (fid);
+create index if not exists {history_county} on {schema}.{history} (county, fid);
+create index if not exists {history_commune} on {schema}.{history} (commune, fid);
+create index if not exists {history_known_to} on {schema}.{history} (known_to);
 create index if not exists {history_id} on {schema}.{history} (id);

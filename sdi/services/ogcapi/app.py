@@ -10,11 +10,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any, cast
-from urllib.parse import quote
 
 import psycopg
 from pygeoapi import api as core
-from pygeoapi.api import API, APIRequest, itemtypes
+from pygeoapi.api import API, APIRequest
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -28,6 +27,7 @@ from sdi.services.downloads.catalogue import enclosures
 from sdi.services.ogcapi import patches, queryables
 from sdi.services.ogcapi.changes import change_collection
 from sdi.services.ogcapi.config import configuration, crs84_bbox
+from sdi.services.ogcapi.items import Answer, Items, NotThere
 from sdi.services.ogcapi.openapi import definition
 from sdi.services.ogcapi.parameters import CHOICES, complaint
 from sdi.services.ogcapi.render import render
@@ -43,10 +43,7 @@ from sdi.store.changes import FeedGone
 from sdi.store.columns import ID
 from sdi.store.crs import CRS84, PUBLISHED_CRS
 from sdi.store.issues import ISSUES
-from sdi.store.reader import InvalidQuery, Reader
-
-Answer = tuple[dict[str, str], int, str | bytes]
-"""Headers, status and content, as pygeoapi's handlers return them."""
+from sdi.store.reader import CursorGone, InvalidQuery, Reader
 
 CONFIG = "config.json"
 
@@ -193,7 +190,7 @@ def _handled(
     if (wrong := complaint(target.resource, names, request.query_params)) is not None:
         return problem(HTTPStatus.BAD_REQUEST, "InvalidParameterValue", wrong)
     if target.resource not in _FROM_DATA or target.collection == ISSUES:
-        return _HANDLERS[target.resource](state, asked_of, target)
+        return _answered(state, asked_of, target)
     asked = ASKED.get()
     if target.resource in ("collections", "collection"):
         asked = replace(asked, enclosures=state.enclosures(target.collection, asked.language))
@@ -204,8 +201,23 @@ def _handled(
          asked.enclosures))
     if is_current(request.headers.get("If-None-Match", ""), known):
         return known, HTTPStatus.NOT_MODIFIED, b""
-    headers, status, content = _HANDLERS[target.resource](state, asked_of, target)
+    headers, status, content = _answered(state, asked_of, target)
     return {**headers, **known} if status == HTTPStatus.OK else headers, status, content
+
+
+def _answered(state: TenantApi, asked_of: APIRequest, target: Target) -> Answer:
+    """What the handler answers, or what is wrong with the question."""
+    try:
+        return _HANDLERS[target.resource](state, asked_of, target)
+    except InvalidQuery as error:
+        return _problem(state.api, asked_of, HTTPStatus.BAD_REQUEST, "InvalidParameterValue", error.text)
+    except psycopg.DataError as error:
+        return _problem(state.api, asked_of, HTTPStatus.BAD_REQUEST, "InvalidParameterValue", Text(
+            pl=f"filter: nie da się obliczyć: {error}", en=f"filter: cannot be reckoned: {error}"))
+    except NotThere as error:
+        return _problem(state.api, asked_of, HTTPStatus.NOT_FOUND, "NotFound", error.text)
+    except (CursorGone, FeedGone) as error:
+        return _problem(state.api, asked_of, HTTPStatus.GONE, "Gone", error.text)
 
 
 _FROM_DATA = ("collections", "collection", "items", "item")
@@ -258,12 +270,7 @@ def _schema(state: TenantApi, asked_of: APIRequest, target: Target) -> Answer:
 
 def _changes(state: TenantApi, asked_of: APIRequest, target: Target) -> Answer:
     address = f"{state.api.get_collections_url()}/{target.collection}/changes"
-    try:
-        content, headers = change_collection(state.reader, target.collection, address, asked_of.params)
-    except InvalidQuery as error:
-        return _problem(state.api, asked_of, HTTPStatus.BAD_REQUEST, "InvalidParameterValue", error.text)
-    except FeedGone as error:
-        return _problem(state.api, asked_of, HTTPStatus.GONE, "Gone", error.text)
+    content, headers = change_collection(state.reader, target.collection, address, asked_of.params)
     return {**asked_of.get_response_headers(), **headers}, HTTPStatus.OK, content
 
 
@@ -282,10 +289,8 @@ _HANDLERS: dict[str, Callable[[TenantApi, APIRequest, Target], Answer]] = {
     "queryables": _schema,
     "schema": _schema,
     "sortables": _schema,
-    "items": lambda state, asked_of, target: itemtypes.get_collection_items(state.api, asked_of, target.collection),
-    # The id goes into links as it is given; percent-encoded, they stay links whatever it holds.
-    "item": lambda state, asked_of, target: itemtypes.get_collection_item(
-        state.api, asked_of, target.collection, quote(target.feature, safe="/")),
+    "items": lambda state, _, target: Items(state.api, ASKED.get()).page(),
+    "item": lambda state, _, target: Items(state.api, ASKED.get()).feature(target.feature),
     "changes": _changes,
     **dict.fromkeys(TILE_DOCUMENTS, _tile_document),
 }
@@ -298,8 +303,6 @@ def _response(
     body = content.encode() if isinstance(content, str) else content
     headers = {name: str(value) for name, value in headers.items() if name != "X-Powered-By"}
     kind = headers.get("Content-Type", "application/json")
-    if kind == "application/json" and status == HTTPStatus.OK and target and target.resource in ("items", "item"):
-        kind = "application/geo+json"
     if kind == "application/ld+json" and (status != HTTPStatus.OK or not target or target.resource == "conformance"):
         kind = "application/json"
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:

@@ -78,8 +78,8 @@ SCHEMAS: dict[str, Schema] = {
 PARAMETERS: dict[str, dict[str, Any]] = {
     "datetime": {
         "name": "datetime", "in": "query", "required": False, "schema": _STRING, "style": "form", "explode": False,
-        "description": "A date-time or an interval, open (..) or bounded, as in RFC 3339: "
-                       "2024-02-12T23:20:50Z, 2024-02-12T00:00:00Z/2024-03-18T12:31:12Z, ../2024-03-18T12:31:12Z",
+        "description": "Features as they were valid at a time, a day or within an interval, open (..) or bounded, as "
+                       "in RFC 3339: 2024-02-12T23:20:50Z, 2024-02-12/2024-03-18, ../2024-03-18T12:31:12Z",
     },
     "featureId": {
         "name": "featureId", "in": "path", "required": True, "schema": _STRING,

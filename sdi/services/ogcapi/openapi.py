@@ -25,6 +25,9 @@ _PART1 = "https://schemas.opengis.net/ogcapi/features/part1/1.0/openapi/ogcapi-f
 _RESPONSES = {"/conformance": "ConformanceDeclaration", "/collections": "Collections"}
 """Responses that pygeoapi describes as landing pages."""
 
+_OWN = {"": ("cursor", "asOf", "sortby", "ids", "resulttype", *filtering.PARAMETERS), "/{featureId}": ("asOf",)}
+"""Our own parameters by what follows `items` in a path."""
+
 _UNTRUE_PARAMETERS = ("vendorSpecificParameters", "bbox-crs-epsg", "resourceId")
 
 
@@ -44,6 +47,8 @@ def definition(config: dict[str, Any]) -> dict[str, Any]:
         "Queryables": queryables.RESPONSE,
         "Changes": changes.RESPONSE,
         **tiles.RESPONSES,
+        "Gone": components.RESPONSES["NotFound"] | {
+            "description": "The dataset version of the cursor is no more; begin with the first page."},
     }
     document["paths"] = {
         path: {"get": _operation(path, operation, parameters)}
@@ -96,8 +101,9 @@ def _operation(path: str, operation: dict[str, Any], parameters: dict[str, Any])
     """One GET operation with references to what is described once."""
     if path in _RESPONSES:
         operation["responses"]["200"] = {"$ref": f"#/components/responses/{_RESPONSES[path]}"}
-    names = ("sortby", "ids", "resulttype", *filtering.PARAMETERS) if path.endswith("/items") else ()
-    own = [_reference(name) for name in names]
+    own = [_reference(name) for name in _OWN.get(path.rpartition("/items")[2], ()) if "/items" in path]
+    if own:
+        operation["responses"] |= {"410": {"$ref": "#/components/responses/Gone"}} if path.endswith("/items") else {}
     return {**operation, "parameters": own + [
         _reference(body["name"]) if body.get("name") in parameters and body["name"] != "properties" else (
             {key: value for key, value in body.items() if (key, value) != ("required", False)})
@@ -114,6 +120,10 @@ def _own_parameters() -> dict[str, Any]:
         "sortby": _query("sortby", {"type": "array", "minItems": 1, "items": {"type": "string",
                                     "pattern": "^[+-]?[A-Za-z_].*"}},
                          "Sortables to sort by; a minus before a name means descending."),
+        "cursor": _query("cursor", {"type": "string"}, "The token of a next or prev link: the page after or before, of "
+                         "the dataset version that the first page was read at; offset then means nothing."),
+        "asOf": _query("asOf", {"type": "string"}, "As it was known at an RFC 3339 time, a day (its end) or a dataset "
+                       "version (its number)."),
         "ids": listed("ids", "Identifiers of features."),
         "resulttype": _query("resulttype", {"type": "string", "enum": sorted(CHOICES["resulttype"]),
                                             "default": "results"}, "hits: only the number of matches."),

@@ -22,10 +22,10 @@ PARAMETERS: dict[str, frozenset[str]] = {
     "schema": EVERYWHERE,
     "sortables": EVERYWHERE,
     "items": EVERYWHERE | {
-        "limit", "offset", "bbox", "bbox-crs", "crs", "datetime", "ids", "properties", "sortby", "skipGeometry",
-        "resulttype", "filter", "filter-lang", "filter-crs", "q",
+        "limit", "offset", "cursor", "bbox", "bbox-crs", "crs", "datetime", "asOf", "ids", "properties", "sortby",
+        "skipGeometry", "resulttype", "filter", "filter-lang", "filter-crs", "q",
     },
-    "item": EVERYWHERE | {"crs"},
+    "item": EVERYWHERE | {"crs", "asOf"},
     "changes": EVERYWHERE | {"since", "limit", "crs"},
     **dict.fromkeys((*TILE_DOCUMENTS, TILE), EVERYWHERE),
 }
@@ -37,7 +37,7 @@ CHOICES: dict[str, frozenset[str]] = {
     "resulttype": frozenset({"results", "hits"}),
     "filter-lang": frozenset(LANGUAGES),
 }
-"""Parameters with few values, of which pygeoapi takes any other for the default."""
+"""Parameters with few values."""
 
 FORMATS: dict[str, frozenset[str]] = {
     **dict.fromkeys(("changes", *TILE_DOCUMENTS), frozenset({"json"})),
@@ -46,7 +46,7 @@ FORMATS: dict[str, frozenset[str]] = {
 """The choices for `f` where a resource has not all of them."""
 
 WHOLE = frozenset({"limit", "offset"})
-"""Whole numbers, which pygeoapi reads as Python does: `1_0` would be ten."""
+"""Whole numbers; for Python `1_0` would be one too."""
 
 
 def complaint(resource: str, queryables: Iterable[str], given: QueryParams) -> Text | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pygeoapi import api, l10n, linked_data
@@ -15,10 +15,9 @@ from pygeoapi.api import itemtypes
 from pygeoapi.plugin import PLUGINS
 
 from sdi.services.ogcapi import filtering
-from sdi.services.ogcapi.provider import Box, Features, ParsedFeatures
 from sdi.services.ogcapi.render import render
 from sdi.services.ogcapi.request import ASKED
-from sdi.services.ogcapi.splice import dumps, spliced
+from sdi.services.ogcapi.splice import dumps
 from sdi.services.ogcapi.texts import LINK_TITLES
 from sdi.services.ogcapi.tiles import resources as tiles
 
@@ -41,13 +40,9 @@ def apply() -> None:
         api.all_apis()
     api.render_j2_template = itemtypes.render_j2_template = linked_data.render_j2_template = rendered
     api.to_json = itemtypes.to_json = to_json
-    itemtypes.transform_bbox = kept_bbox
-    itemtypes.parse_cql2_text = kept_filter
-    itemtypes.modify_pygeofilter = kept_filter
     api.setup_logger = no_logging
     # CSV is offered for every collection whether it is configured or not, and would lose the geometries.
     PLUGINS["formatter"].clear()
-    # Every page without an offset is a warning.
     logging.getLogger("pygeoapi").setLevel(logging.ERROR)
     logging.getLogger(api.__name__).addFilter(_not_of_clients)
     itemtypes.CONFORMANCE_CLASSES_FEATURES[:] = (*CONFORMANCE, *tiles.CONFORMANCE)
@@ -68,34 +63,10 @@ def rendered(
 
 
 def to_json(content: Any, pretty: bool = False) -> bytes:
-    """In place of `to_json`, which writes `&lt;` for every `<` in the data and cannot take features that are text.
-
-    Such features are spliced in as they are, never parsed.
-    """
+    """In place of `to_json`, which writes `&lt;` for every `<` in the data."""
     if not isinstance(content, dict):
         return dumps(content)
-    content = _true(content)
-    features = content.get("features")
-    if not isinstance(features, Features):
-        return dumps(content)
-    return spliced({key: value for key, value in content.items() if key != "features"}, features=features.texts)
-
-
-def kept_bbox(bbox: Sequence[float], from_crs: str, to_crs: str) -> Box:
-    """In place of `transform_bbox`, which transforms two corners only and gives infinity beyond a projection.
-
-    So a box in degrees would lose features along its bent edges. The box is kept as given; the store transforms it.
-    """
-    return Box.of(bbox, from_crs)
-
-
-def kept_filter(filter_: str, **_: object) -> str:
-    """In place of `parse_cql2_text` and `modify_pygeofilter`, which know a part of CQL2 only, and that part wrongly.
-
-    AND and OR rank the same, quotes cannot be escaped, the answer to a mistake is "Bad CQL text". The provider reads
-    the parameter as it was given.
-    """
-    return filter_
+    return dumps(_true(content))
 
 
 def no_logging(config: Mapping[str, Any]) -> None:
@@ -110,21 +81,12 @@ def _not_of_clients(record: logging.LogRecord) -> bool:
 def _true(content: dict[str, Any]) -> dict[str, Any]:
     """With links that lead where they say.
 
-    pygeoapi links to processes and tiles whether they are there or not, to a page behind a last page that is
-    full, and to the first page as the page itself.
+    pygeoapi links to processes and tiles whether they are there or not.
     """
     content = _enclosed(content)
     if not isinstance(content.get("links"), list):
         return content
-    page = content.get("features")
-    if not isinstance(page, Features | ParsedFeatures):
-        return {**content, "links": [served for link in content["links"] for served in _served_links(link)]}
-    return {**content, "links": [
-        {**link, "href": f"{link['href']}&offset={page.offset}"}
-        if page.offset and link["rel"] in ("self", "alternate") else link
-        for link in content["links"]
-        if _served(link) and (page.more or link["rel"] != "next")
-    ]}
+    return {**content, "links": [served for link in content["links"] for served in _served_links(link)]}
 
 
 def _served_links(link: dict[str, Any]) -> list[dict[str, Any]]:

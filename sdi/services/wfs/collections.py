@@ -18,6 +18,7 @@ from sdi.services.wfs import rows
 from sdi.services.wfs.requests import FeatureRequest, Query
 from sdi.services.wfs.versions import GEOMETRY, NAMESPACE, PREFIX, Version
 from sdi.store.reader import COUNTED_UP_TO, Reader, Selection, text_rows
+from sdi.store.selection import Condition
 
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _ROWS_AT_ONCE = 250
@@ -106,9 +107,9 @@ def _count(reader: Reader, query: Query, at_most: int) -> int | None:
     name = query.feature_type.name
     if query.where is None:
         return reader.count(name, Selection())
-    where, values = conditions(reader, query)
+    condition = Condition(sql.Composed([query.where]), dict(query.values))
+    statement, values = reader.table(name).count(Selection(conditions=(condition,)))
     with reader.pool.connection() as connection:
-        statement = reader.table(name).count(where)
         row = connection.execute(statement, {**values, "limit": min(at_most, _FAR) + 1}).fetchone()
     count = int(row[0]) if row else 0
     return count if count <= at_most else None
