@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -40,6 +40,14 @@ def tenant_statistics(connection: psycopg.Connection[Any], tenant: Tenant) -> di
         for name, objects, west, south, east, north, newest, committed, version in rows
         if name in published
     }
+
+
+def commit_times(connection: psycopg.Connection[Any], tenant: Tenant) -> tuple[datetime, datetime]:
+    """When the first and the last commit of the tenant's county, or of the region, were made; before any: now."""
+    county = tenant.teryt[:4] if tenant.teryt else None
+    row = connection.execute(query("statistics", "commit_times"), {"county": county}).fetchone()
+    now = datetime.now(UTC)
+    return (row[0] or now, row[1] or now) if row else (now, now)
 
 
 def last_version(connection: psycopg.Connection[Any]) -> int:

@@ -13,6 +13,10 @@ from (
 ) c
 join sdi.version v on v.version = c.version
 
+-- name: commit_times
+-- When the first and the last commit were made, within a county.
+select min(committed_at), max(committed_at) from sdi.version where %(county)s::text is null or county = %(county)s
+
 -- name: last_version
 -- The newest version of the node, 0 before the first harvest.
 select coalesce(max(version), 0) from sdi.version

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
+from datetime import UTC
 from urllib.parse import parse_qsl
 
 from starlette.exceptions import HTTPException
@@ -16,9 +18,11 @@ from sdi.services.contract import Engines, Publication, Published
 from sdi.services.ows import exceptions, fastcgi, featureinfo, normaliser
 from sdi.services.ows.exceptions import OwsError
 from sdi.services.ows.fastcgi import Answer, NoAnswer
+from sdi.services.ows.layers import AS_OF
 from sdi.services.ows.mapfile import CODES
 from sdi.services.ows.normaliser import Normal
-from sdi.services.ows.wms import compile_wms
+from sdi.services.ows.wms import TIME_DEFAULT, TIME_EXTENT, as_of_file, compile_wms
+from sdi.store.statistics import commit_times
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +51,7 @@ class Wms:
     protocol = "wms"
 
     def __init__(self, engines: Engines) -> None:
-        self.socket = engines.mapserv_socket
+        self.socket, self.pool = engines.mapserv_socket, engines.pool
 
     @staticmethod
     def compile(publication: Publication, tenant: Tenant) -> Mapping[str, str]:
@@ -96,7 +100,16 @@ class Wms:
                 return Response(body, answer.status, {"Cache-Control": "no-cache"}, answer.header("Content-Type"))
             kept[key] = body, answer.header("Content-Type")
         body, media_type = kept[key]
+        for mark, text in (await asyncio.to_thread(self._times, published.tenant)).items():
+            body = body.replace(mark.encode(), text.encode())
         return Response(body, headers={"Cache-Control": "no-cache"}, media_type=media_type)
+
+    def _times(self, tenant: Tenant) -> dict[str, str]:
+        """What stands in the capabilities for the dimension of time: when it was first and last committed."""
+        with self.pool.connection() as connection:
+            first, last = commit_times(connection, tenant)
+        begin, end = (f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for moment in (first, last))
+        return {TIME_EXTENT: f"{begin}/{end}/PT1S", TIME_DEFAULT: end}
 
     async def _feature_info(self, normal: Normal, published: Published, language: Language) -> Response:
         """GetFeatureInfo as HTML or GeoJSON, which MapServer does not write well itself."""
@@ -120,7 +133,8 @@ class Wms:
 
     async def ask(self, normal: Normal, published: Published, language: Language) -> Answer:
         """Let a worker answer. Raises NoAnswer, also where MapServer shows its own page instead of an answer."""
-        mapfile = published.folder / "wms" / f"{CODES[language]}.map"
+        name = as_of_file(language) if AS_OF.upper() in normal.parameters else f"{CODES[language]}.map"
+        mapfile = published.folder / "wms" / name
         environment = fastcgi.environment("GET", normal.query(str(mapfile)))
         answer = await fastcgi.request(self.socket, environment, b"", TIMEOUT_S)
         if (answer.header("Content-Type") or "").startswith("text/html"):

@@ -18,6 +18,7 @@ from sdi.model.text import Language, Text
 from sdi.services.ows.exceptions import OwsError
 from sdi.services.ows.layers import Layer, tenant_layers
 from sdi.services.ows.wms import GEOJSON
+from sdi.store.columns import ID
 
 AT_ONCE = 4
 """Layers of one request that are asked at the same time."""
@@ -56,10 +57,20 @@ async def features(parameters: dict[str, str], tenant: Tenant, ask: Ask) -> Foun
         async with gate:
             answer = await ask(parameters | own)
         # MapServer writes nothing at all for a layer that is hidden at this scale.
-        return [(layer, feature) for feature in json.loads(answer)["features"]] if answer.strip() else []
+        found = json.loads(answer)["features"] if answer.strip() else []
+        return [(layer, feature | {"properties": _typed(layer, feature["properties"])}) for feature in found]
 
     layers = queried(tenant, parameters["QUERY_LAYERS"].split(","))
     return [feature for found in await asyncio.gather(*map(one, layers)) for feature in found]
+
+
+def _typed(layer: Layer, properties: dict[str, Any]) -> dict[str, Any]:
+    """Properties as OGC API has them: every column, nulls (which MapServer takes for empty text) and booleans."""
+    typed: dict[str, Any] = {}
+    for name, column in layer.columns.items():
+        value = properties.get(name)
+        typed[name] = None if value == "" else value == "true" if value and column.type == "boolean" else value
+    return typed
 
 
 def geojson(found: Found, crs: str) -> bytes:
@@ -69,7 +80,7 @@ def geojson(found: Found, crs: str) -> bytes:
         collection["crs"] = crs_member(crs)
     collection["features"] = [
         {"type": "Feature", "id": feature["properties"]["id"], "layer": layer.name, "geometry": feature["geometry"],
-         "properties": feature["properties"]}
+         "properties": {name: value for name, value in feature["properties"].items() if name != ID.name}}
         for layer, feature in found
     ]
     return json.dumps(collection, ensure_ascii=False).encode()
@@ -103,5 +114,6 @@ def _rows(layer: Layer, properties: dict[str, Any], region: Region, language: La
         code = lists.get(column.code_list or "", {}).get(str(value))
         meaning = f" – {code.title.get(language)}" if code else ""
         unit = f" {column.unit}" if column.unit else ""
-        rows.append((column.title.get(language), f"{value}{unit}{meaning}"))
+        text = str(value).lower() if isinstance(value, bool) else value
+        rows.append((column.title.get(language), f"{text}{unit}{meaning}"))
     return rows

@@ -13,7 +13,7 @@ from typing import Literal
 
 from psycopg import sql
 
-from sdi.db.feature_tables import current_table
+from sdi.db.feature_tables import current_table, history_table
 from sdi.model.region import Tenant
 from sdi.model.register import FeatureType
 from sdi.model.text import Text
@@ -29,6 +29,15 @@ _PARTS: dict[Kind, tuple[str, Text]] = {
 """Name and title of the parts of a feature type of any geometry, in drawing order."""
 
 _DIMENSION: dict[Kind, int] = {"point": 0, "line": 1, "polygon": 2}
+
+AS_OF = "asof"
+"""The parameter that carries TIME from the normaliser into DATA; MapServer checks it by AS_OF_PATTERN."""
+
+AS_OF_PATTERN = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z$"
+
+# What was current at %asof%: still is, or was until a later commit.
+_STANDS = sql.SQL(f"x.known_from <= '%{AS_OF}%'")
+_STOOD = sql.SQL(f"x.why <> 'd' AND x.known_from <= '%{AS_OF}%' AND x.known_to > '%{AS_OF}%'")
 
 
 @dataclass(frozen=True)
@@ -59,24 +68,30 @@ class Layer:
         """The columns shown, by name, `id` first."""
         return {ID.name: ID, **published(self.feature_type)}
 
-    def data(self, tenant: Tenant) -> str:
-        """The DATA of the layer: its rows within the tenant.
+    def data(self, tenant: Tenant, *, as_of: bool = False) -> str:
+        """The DATA of the layer: its rows within the tenant, now or as they were known at `%asof%`.
 
-        Dates come as ISO 8601 text (times in UTC), so that they compare and sort as text; columns of type boolean as
-        true and false.
+        Dates and times come as the text that OGC API gives them; columns of type boolean as true and false.
         """
+        if not as_of:
+            select = self._select(tenant, current_table(self.feature_type)).as_string()
+        else:
+            select = " UNION ALL ".join(part.as_string() for part in (
+                self._select(tenant, current_table(self.feature_type), _STANDS),
+                self._select(tenant, history_table(self.feature_type), _STOOD)))
+        return f"geom FROM ({select}) AS t USING UNIQUE fid USING SRID=2180"
+
+    def _select(self, tenant: Tenant, table: sql.Identifier, *more: sql.Composable) -> sql.Composed:
         conditions: list[sql.Composable] = [sql.SQL("x.geom IS NOT NULL")]
         if tenant.filter is not None:
             column, value = tenant.filter
             conditions.append(sql.SQL("{} = {}").format(sql.Identifier("x", column), sql.Literal(value)))
         if self.partial:
             conditions.append(sql.SQL("ST_Dimension(x.geom) = {}").format(sql.Literal(_DIMENSION[self.kind])))
-        select = sql.SQL("SELECT x.fid, {}, x.geom FROM {} AS x WHERE {}").format(
-            sql.SQL(", ").join(map(_expression, self.columns.values())),
-            current_table(self.feature_type),
-            sql.SQL(" AND ").join(conditions),
+        return sql.SQL("SELECT x.fid, {}, x.geom FROM {} AS x WHERE {}").format(
+            sql.SQL(", ").join(map(_expression, self.columns.values())), table,
+            sql.SQL(" AND ").join([*conditions, *more]),
         )
-        return f"geom FROM ({select.as_string()}) AS t USING UNIQUE fid USING SRID=2180"
 
 
 def layers_of(feature_type: FeatureType) -> tuple[Layer, ...]:
@@ -96,7 +111,7 @@ def _expression(column: Column) -> sql.Composable:
     name = sql.Identifier(column.name)
     match column.type:
         case "datetime":
-            form = "to_char(x.{0} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS {0}"
+            form = "trim('\"' from to_json(x.{0})::text) AS {0}"
         case "date":
             form = "to_char(x.{0}, 'YYYY-MM-DD') AS {0}"
         case "boolean":

@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 from sdi.model.region import Tenant
 from sdi.model.text import Language, Text
 from sdi.services.ows.exceptions import OwsError, invalid, missing
+from sdi.services.ows.layers import AS_OF
 from sdi.services.ows.mapfile import CODES
 from sdi.services.ows.wms import IMAGES, INFO_FORMATS, LAYERS_MAX, SIZE_MAX
 
@@ -83,6 +85,8 @@ def wms(parameters: Mapping[str, str], tenant: Tenant) -> Normal:
                 raise invalid(key, kept[key], f"1–{SIZE_MAX}") if key in kept else missing(key)
     if request in ("GetMap", "GetFeatureInfo"):
         _map(kept)
+        if (moment := as_of(parameters.get("TIME", ""))) is not None:
+            kept[AS_OF.upper()] = moment
     if request == "GetMap" or "FORMAT" in kept:
         kept["FORMAT"] = _image(kept.get("FORMAT"))
     if request == "GetFeatureInfo":
@@ -107,6 +111,25 @@ def _map(kept: dict[str, str]) -> None:
     if any(styles) and len(styles) != len(kept["LAYERS"].split(",")):
         raise invalid("STYLES", kept["STYLES"], "default × LAYERS")
     kept["STYLES"] = ""
+
+
+def as_of(time: str) -> str | None:
+    """The moment that TIME means, in UTC; None for now. A day means its end, a time without an offset is in UTC.
+
+    Raises OwsError (WMS 1.3.0, annex D): one moment is asked for, no list and no interval.
+    """
+    if time.strip().lower() in ("", "current"):
+        return None
+    try:
+        moment = datetime.fromisoformat(time.strip())
+        if len(time.strip()) == len("2026-01-31"):
+            moment = datetime.combine(moment, datetime.max.time())
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise OwsError("InvalidDimensionValue", Text(
+            pl=f"TIME={time[:80]}: podaj jedną chwilę, np. 2026-01-31 albo 2026-01-31T12:00:00Z",
+            en=f"TIME={time[:80]}: give one moment such as 2026-01-31 or 2026-01-31T12:00:00Z"), "time") from None
+    return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z".rjust(27, "0")
 
 
 def _image(asked: str | None) -> str:

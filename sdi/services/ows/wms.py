@@ -8,7 +8,7 @@ from sdi.model.identity import dataset_record_id
 from sdi.model.region import Tenant
 from sdi.model.text import Language, Text
 from sdi.services.contract import Publication
-from sdi.services.ows.layers import Layer, layers_of
+from sdi.services.ows.layers import AS_OF, AS_OF_PATTERN, Layer, layers_of
 from sdi.services.ows.mapfile import (
     CODES,
     SRS,
@@ -38,6 +38,9 @@ INFO_FORMATS = ("text/plain", "text/html", "application/json", "application/geo+
 GEOJSON = "application/json"
 """The format in which `featureinfo` asks MapServer for one layer."""
 
+TIME_EXTENT, TIME_DEFAULT = "@time-extent@", "@time-default@"
+"""Stand in the capabilities where each answer has the times of the first and the last commit."""
+
 FONTS = "fonts.txt"
 FONT_FILES = {"sans": "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"}
 """Debian's fonts-dejavu-core: has all Polish letters."""
@@ -59,12 +62,18 @@ _TOLERANCE_PX = {"point": 6, "line": 4, "polygon": 0}
 
 
 def compile_wms(publication: Publication, tenant: Tenant) -> dict[str, str]:
-    """File names and texts: a mapfile for each language of the tenant, and the list of fonts."""
+    """File names and texts: mapfiles for each language of the tenant, of now and of TIME, and the list of fonts."""
     maps = {f"{CODES[language]}.map": _map(publication, tenant, language) for language in tenant.languages}
+    maps |= {as_of_file(language): _map(publication, tenant, language, as_of=True) for language in tenant.languages}
     return maps | {FONTS: "".join(f"{name} {path}\n" for name, path in FONT_FILES.items())}
 
 
-def _map(publication: Publication, tenant: Tenant, language: Language) -> str:
+def as_of_file(language: Language) -> str:
+    """The mapfile that answers requests with TIME; that of now does not look at history at all."""
+    return f"{CODES[language]}.asof.map"
+
+
+def _map(publication: Publication, tenant: Tenant, language: Language, *, as_of: bool = False) -> str:
     web = service_metadata(publication, tenant, language) | {
         "wms_bbox_extended": "true",
         "wms_srs": f"{SRS} CRS:84",
@@ -94,7 +103,7 @@ def _map(publication: Publication, tenant: Tenant, language: Language) -> str:
         (symbol.text(name) for name, symbol in SYMBOLS.items()),
         (_output(*output) for output in _OUTPUTS),
         block("LEGEND", "KEYSIZE 22 14", block("LABEL", _font(Label("", 0, size=9.0)))),
-        _tree(publication, tenant, language),
+        _tree(publication, tenant, language, as_of),
     ) + "\n"
 
 
@@ -105,7 +114,7 @@ def _output(name: str, driver: str, mime: str, mode: str, options: tuple[str, ..
     )
 
 
-def _tree(publication: Publication, tenant: Tenant, language: Language) -> Iterator[str]:
+def _tree(publication: Publication, tenant: Tenant, language: Language, as_of: bool) -> Iterator[str]:
     """Registers in drawing order, below each its feature types, below those of any geometry their parts."""
     types = {name: [ft for ft in tenant.feature_types if ft.register_id == name] for name in tenant.register_ids}
     for name in sorted(types, key=lambda name: max(map(drawing_order, types[name]))):
@@ -117,7 +126,7 @@ def _tree(publication: Publication, tenant: Tenant, language: Language) -> Itera
                 yield _parent(tenant, feature_type.name, path, feature_type.title, feature_type.abstract, language)
                 path += f"/{feature_type.name}"
             for layer in layers_of(feature_type):
-                yield _layer(publication, tenant, layer, path, language)
+                yield _layer(publication, tenant, layer, path, language, as_of)
 
 
 def _parent(tenant: Tenant, name: str, path: str, title: Text, abstract: Text, language: Language) -> str:
@@ -131,13 +140,18 @@ def _parent(tenant: Tenant, name: str, path: str, title: Text, abstract: Text, l
                  "FEATURE POINTS 0 0 END END", projection(2180), metadata(texts))
 
 
-def _layer(publication: Publication, tenant: Tenant, layer: Layer, path: str, language: Language) -> str:
+def _layer(
+    publication: Publication, tenant: Tenant, layer: Layer, path: str, language: Language, as_of: bool
+) -> str:
     style = style_of(layer.feature_type)
     texts = layer_metadata(publication, tenant, layer, language) | {
         "wms_layer_group": path,
         "wms_identifier_authority": tenant.id,
         "wms_identifier_value": dataset_record_id(
             publication.public_url, tenant.id, layer.feature_type.register_id),
+        # Without wms_timeitem MapServer does not look at TIME itself.
+        "wms_timeextent": TIME_EXTENT,
+        "wms_timedefault": TIME_DEFAULT,
     }
     return block(
         "LAYER",
@@ -146,7 +160,8 @@ def _layer(publication: Publication, tenant: Tenant, layer: Layer, path: str, la
         "STATUS OFF",
         'TEMPLATE "-"',
         connection(publication),
-        f"DATA {quote(layer.data(tenant))}",
+        f"DATA {quote(layer.data(tenant, as_of=as_of))}",
+        block("VALIDATION", f'"{AS_OF}" {quote(AS_OF_PATTERN)}') if as_of else (),
         projection(2180),
         f"TOLERANCE {_TOLERANCE_PX[layer.kind]}",
         f"MAXSCALEDENOM {style.max_scale}" if style.max_scale else (),

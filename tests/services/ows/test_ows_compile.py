@@ -23,7 +23,8 @@ def test_mapfiles_equal_the_golden_files(region: Region) -> None:
     publication = Publication(region, PUBLIC, CONNINFO, HOME)
     files = compile_wms(publication, region.tenants["powiat"])
     assert files == compile_wms(publication, region.tenants["powiat"])
-    assert set(files) == {"pol.map", "eng.map", "fonts.txt"}
+    assert set(files) == {"pol.map", "eng.map", "pol.asof.map", "eng.asof.map", "fonts.txt"}
+    assert "_history" not in files["pol.map"], "maps of now cost nothing of the past"
     golden = GOLDEN / "powiat.wms.pol.map"
     if os.environ.get("SDI_GOLDEN") == "write":
         golden.parent.mkdir(parents=True, exist_ok=True)

@@ -80,9 +80,9 @@ def test_feature_info_at_a_place(node: Node, version: str, crs: str) -> None:
     found = node.get("powiat/wms", **asked, INFO_FORMAT="application/json").json()["features"]
     assert [feature["id"] for feature in found] == ["041501_2.0001.3/5"]
     assert found[0]["properties"] == {
-        "id": "041501_2.0001.3/5", "numer_dzialki": "3/5", "pole": 4.375, "porzadek": 35, "sporna": "false",
-        "wpis": "2024-02-29", "namespace": "", "version_id": "", "valid_from": "2025-06-01T12:30:00Z",
-        "known_from": "2026-01-02T00:00:00Z", "county": "0415", "commune": "",
+        "numer_dzialki": "3/5", "pole": 4.375, "porzadek": 35, "sporna": False, "wpis": "2024-02-29",
+        "namespace": None, "version_id": None, "valid_from": "2025-06-01T12:30:00+00:00",
+        "known_from": "2026-01-02T00:00:00+00:00", "county": "0415", "commune": None,
     }
     corner = found[0]["geometry"]["coordinates"][0][0]
     expected = [place(crs, *point) for point in parcel(3, 5).exterior.coords]
