@@ -74,14 +74,15 @@ def _region(server: Database, folder: Path, partners: int) -> Measured:
         print(f"Publishing {partners} partners …", flush=True)
         publish_s = _publish(home, variables)
         starts, firsts, memory = [], [], 0.0
-        for _ in range(STARTS):
+        for last in [False] * (STARTS - 1) + [True]:
             since = time.monotonic()
             node = start(home, variables, "serve")
             starts.append(time.monotonic() - since)
             try:
                 firsts += _first_requests(node, names)
-                _ask_all(node, names)
-                memory = max(memory, sum(map(_size, _family(node.process.pid))))
+                if last:
+                    _ask_all(node, names)
+                    memory = sum(map(_size, _family(node.process.pid)))
             finally:
                 node.process.send_signal(signal.SIGINT)
                 node.process.wait(60)

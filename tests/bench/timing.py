@@ -85,7 +85,8 @@ class Web:
             raise NoAnswer(f"{type(error).__name__}: {error}") from error
         taken = (time.perf_counter() - since) * 1_000
         if status not in (200, 204) or not self.valid(body):
-            raise NoAnswer(f"{self.url}{path} answered {status}: {body[:200].decode(errors='replace')}")
+            said = " ".join(body[:200].decode(errors="replace").split())
+            raise NoAnswer(f"{path.partition('?')[0]} answered {status}: {said}")
         return taken
 
     def another(self) -> Web:
