@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -63,7 +63,8 @@ def next_run(schedule: str, after: datetime) -> datetime:
     """
     if schedule == NEVER:
         raise ValueError("`never` has no next run")
-    lines = croniter(schedule, after.astimezone(WARSAW).replace(tzinfo=None, fold=0))
+    civil_after = after.astimezone(WARSAW).replace(tzinfo=None, fold=0)
+    lines = croniter(schedule, civil_after - timedelta(hours=1))  # a time leapt over may still lie ahead
     while True:
         civil: datetime = lines.get_next(datetime)
         moment = civil.replace(tzinfo=WARSAW).astimezone(UTC)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -54,6 +54,8 @@ def test_a_nightly_source_runs_once_every_night(after: str, expected: str) -> No
 
 @given(st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)),
        st.sampled_from(["30 2 * * *", "*/20 * * * *", "0 2,3 * * 0"]))
+@example(datetime(2020, 3, 28, 2), "30 2 * * *")
+@example(datetime(2020, 3, 29, 1, 10), "30 2 * * *")
 def test_the_next_run_lies_ahead_and_is_the_same_from_just_before_it(moment: datetime, line: str) -> None:
     after = moment.replace(tzinfo=UTC)
     found = next_run(line, after)
