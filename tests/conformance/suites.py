@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+import httpx
 from lxml import etree
 
 POM = Path(__file__).parent / "pom.xml"
@@ -31,13 +32,35 @@ class Suite:
     controller: str
     """The Java class whose `main` runs the suite."""
     arguments: dict[str, str]
-    """Test run arguments; `{tenant}` is the address of the tenant."""
+    """Test run arguments; `{tenant}` is the address of the tenant, other names are those of `facts`."""
+    facts: Callable[[str], dict[str, object]] = lambda tenant: {}
+    """What the arguments need to know of the tenant at an address."""
+
+
+def tile_limits(tenant: str) -> dict[str, object]:
+    """The limits of the last matrix that has all in one tile, by the names of OGC 17-083r4. Raises Unavailable.
+
+    The suite takes a tile at the corner for one with content.
+    """
+    answer = httpx.get(f"{tenant}/ogcapi/tiles/WebMercatorQuad", timeout=60)
+    if answer.status_code != httpx.codes.OK:
+        raise Unavailable(f"{answer.url} answers {answer.status_code}")
+    return [limits for limits in answer.json()["tileMatrixSetLimits"]
+            if (limits["minTileRow"], limits["minTileCol"]) == (limits["maxTileRow"], limits["maxTileCol"])][-1]
 
 
 SUITES = (
     Suite("ogcapi-features10", "OGC API - Features 1.0, parts 1 and 2",
           "org.opengis.cite.ogcapifeatures10.TestNGController",
           {"iut": "{tenant}/ogcapi", "noofcollections": "-1"}),
+    Suite("ogcapi-tiles10", "OGC API - Tiles 1.0",
+          "org.opengis.cite.ogcapitiles10.TestNGController",
+          {"iut": "{tenant}/ogcapi", "noofcollections": "-1",
+           "tilematrixsetdefinitionuri": "http://www.opengis.net/def/tilematrixset/OGC/1.0/WebMercatorQuad",
+           "urltemplatefortiles": "{tenant}/ogcapi/tiles/WebMercatorQuad/{{tileMatrix}}/{{tileRow}}/{{tileCol}}?f=mvt",
+           "tilematrix": "{tileMatrix}", "mintilerow": "{minTileRow}", "maxtilerow": "{maxTileRow}",
+           "mintilecol": "{minTileCol}", "maxtilecol": "{maxTileCol}"},
+          tile_limits),
     Suite("wfs20", "WFS 2.0 (ISO 19142)", "org.opengis.cite.iso19142.TestNGController",
           {"wfs": "{tenant}/wfs?service=WFS&version=2.0.0&request=GetCapabilities"}),
 )
@@ -71,7 +94,8 @@ def run(suite: Suite, tenant: str, folder: Path, proxy_port: int) -> list[Outcom
     """Run a suite against a tenant; its report stays below the folder. Raises Unavailable."""
     jars = class_path(suite, folder)
     arguments = folder / "arguments.xml"
-    entries = "".join(f'<entry key="{key}">{escape(value.format(tenant=tenant))}</entry>'
+    facts = suite.facts(tenant)
+    entries = "".join(f'<entry key="{key}">{escape(value.format(tenant=tenant, **facts))}</entry>'
                       for key, value in suite.arguments.items())
     arguments.write_text(f'<properties version="1.0">{entries}</properties>\n', encoding="utf-8")
     command = ["java", "-Dhttp.proxyHost=127.0.0.1", f"-Dhttp.proxyPort={proxy_port}",

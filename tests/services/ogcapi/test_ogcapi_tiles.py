@@ -23,8 +23,11 @@ from sdi.services.contract import Engines
 from sdi.services.ogcapi.app import OgcApi
 from sdi.services.ogcapi.tiles import cache
 from sdi.services.ogcapi.tiles.grids import DEEPEST, Place, grids
+from sdi.services.ows.styles import STYLES, style_of
 from sdi.store import mvt
+from sdi.store.columns import ID
 from sdi.store.crs import PL1992
+from sdi.store.reader import Reader
 from tests.services.ogcapi.conftest import PUBLIC_URL, Client, Table, application
 
 HOME = Path(__file__).parents[3]
@@ -254,6 +257,30 @@ def test_too_many_objects_are_sampled(
     assert len(decoded(crowded, "WebMercatorQuad", place)[0]) > 500
 
 
+def test_an_overview_finds_each_object_by_the_index(database: Database, dzialki: Table, region: Region) -> None:
+    put(database, dzialki, *(square(CORNER[0] + 50 * x, CORNER[1] + 50 * y) for x in range(40) for y in range(40)))
+    tenant = region.tenants["041501"]
+    with database.pool("serve", 1) as pool, pool.connection() as connection:
+        table = Reader(pool, tenant).table("dzialki")
+        statement = mvt.statement([mvt.Layer("dzialki", table, (ID,))], PL1992, overview=True).as_bytes(None)
+        plans = []
+
+        class Explained:
+            """Asks for the plan in place of the tile."""
+
+            transaction = connection.transaction
+
+            def execute(self, query: bytes | str, *values: Any, **_: Any) -> Any:
+                if query == statement:
+                    plans.extend(row[0] for row in connection.execute(b"explain " + statement, *values))
+                    return connection.execute("select ''::bytea")
+                return connection.execute(query)  # type: ignore[arg-type]
+
+        place = grids(HOME)["PL1992"].square(place_of("PL1992", 7))
+        mvt.encode(Explained(), statement, table.values, place, tenant.bounds)  # type: ignore[arg-type]
+    assert any("Order By: (geom <-> cell.middle)" in line for line in plans)
+
+
 def test_the_smallest_objects_go_where_a_tile_has_too_many_bytes(
     tiled: Client, database: Database, dzialki: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,7 +295,7 @@ def test_the_smallest_objects_go_where_a_tile_has_too_many_bytes(
 
 
 def test_everything_in_one_tile_by_scale(
-    tiled: Client, database: Database, dzialki: Table
+    tiled: Client, database: Database, dzialki: Table, region: Region
 ) -> None:
     put(database, dzialki, square(*CORNER), numer_dzialki="1")
     put(database, Table(database, "budynki"), square(CORNER[0] + 5, CORNER[1] + 5, 10), rodzaj="m")
@@ -279,7 +306,13 @@ def test_everything_in_one_tile_by_scale(
     assert tiled.get(address("WebMercatorQuad", far, collection="")).status_code == 204
     tilejson = tiled.get("/0415/ogcapi/tiles/WebMercatorQuad/tilejson").json()
     first = {layer["id"]: layer["minzoom"] for layer in tilejson["vector_layers"]}
-    assert first == {"budynki": 13, "budynki_etykiety": 16, "dzialki": 13, "dzialki_etykiety": 16}
+    assert list(first) == ["budynki", "budynki_etykiety", "dzialki", "dzialki_etykiety"]
+    grid = grids(HOME)["WebMercatorQuad"]
+    for name in ("budynki", "dzialki"):
+        style = style_of(region.feature_types[name])
+        assert style.max_scale and style.label
+        assert grid.scale(first[name]) <= style.max_scale < grid.scale(first[name] - 1)
+        assert grid.scale(first[f"{name}_etykiety"]) <= 2 * style.label.max_scale
     assert (tilejson["minzoom"], tilejson["maxzoom"], tilejson["tilejson"]) == (13, 18, "3.0.0")
 
 
@@ -330,7 +363,10 @@ def test_the_style_draws_layers_that_there_are(tiled: Client, database: Database
     for layer in style["layers"][1:]:
         assert layer["minzoom"] >= layers[layer["source-layer"]]["minzoom"]
     text = json.dumps(style)
-    assert '["match", ["get", "rodzaj"], "m", "#f4c7b0"' in text
+    assert f'["match", ["get", "rodzaj"], "m", "{dict(STYLES["budynki"].codes)["m"].fill}"' in text
+    # Each building is of one case, so that none is drawn twice.
+    fills = [layer["id"] for layer in style["layers"] if layer["type"] == "fill"]
+    assert fills == ["budynki-polygon-0-fill"]
     assert "http" not in text.replace(PUBLIC_URL, "")
     assert tiled.get("/0415/ogcapi/tiles/PL1992/style").status_code == 404
 

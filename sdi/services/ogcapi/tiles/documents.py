@@ -65,23 +65,19 @@ class Documents:
         return {"tileMatrixSets": sets,
                 "links": [_link("self", f"{self.base}/tileMatrixSets", "application/json", self._text("self"))]}
 
-    def lists(self, collection: str) -> dict[str, Any]:
+    def lists(self, collection: str, edition: Edition) -> dict[str, Any]:
         """The tilesets of a collection or of everything (OGC 20-057, clause 9: tilesets list)."""
         return {
             "links": [_link("self", self.address(collection), "application/json", self._text("self"))],
-            "tilesets": [self._tileset(collection, grid, "self") for grid in self.tilesets.grids.values()],
+            "tilesets": [self._tileset(collection, grid, edition) for grid in self.tilesets.grids.values()],
         }
 
     def tileset(self, collection: str, grid: Grid, edition: Edition) -> dict[str, Any]:
         """One tileset, with the tiles that hold something and the attributes that they show."""
-        document = self._tileset(collection, grid, "self")
+        document = self._tileset(collection, grid, edition)
         if edition.extent is not None:
             west, south, east, north = bounds_in(edition.extent, CRS84.srid)
             document["boundingBox"] = {"lowerLeft": [west, south], "upperRight": [east, north], "crs": CRS84.uri}
-            document["tileMatrixSetLimits"] = [
-                _limits(grid.limits(edition.extent, matrix))
-                for matrix in range(self._first(collection, grid), grid.deepest + 1)
-            ]
         document["layers"] = [
             layer for ft in self.tilesets.feature_types(collection) for layer in self._layers(ft, collection, grid)]
         return document
@@ -129,10 +125,10 @@ class Documents:
         types = self.tilesets.feature_types(collection)
         return min((self.tilesets.first(ft, collection, grid) for ft in types), default=0)
 
-    def _tileset(self, collection: str, grid: Grid, relation: str) -> dict[str, Any]:
+    def _tileset(self, collection: str, grid: Grid, edition: Edition) -> dict[str, Any]:
         address = self.address(collection, grid)
         links = [
-            _link(relation, address, "application/json", self._text("tileset")),
+            _link("self", address, "application/json", self._text("tileset")),
             _link(f"{REL}/tiling-scheme", self._grid_address(grid), "application/json", self._text("grid")),
             _link("item", f"{address}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}?f=mvt", MVT, self._text("tiles"))
             | {"templated": True},
@@ -148,6 +144,10 @@ class Documents:
             "tileMatrixSetURI": grid.document.get("uri", self._grid_address(grid)),
             "tileMatrixSetId": grid.id,
             "links": links,
+            "tileMatrixSetLimits": [] if edition.extent is None else [
+                _limits(grid.limits(edition.extent, matrix))
+                for matrix in range(self._first(collection, grid), grid.deepest + 1)
+            ],
         }
 
     def _layers(self, feature_type: FeatureType, collection: str, grid: Grid) -> Iterator[dict[str, Any]]:

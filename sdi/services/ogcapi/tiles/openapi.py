@@ -45,23 +45,23 @@ def parameters(collections: Iterable[str]) -> dict[str, Any]:
 
 
 def paths() -> dict[str, Any]:
-    """All of them, by references to `parameters` and RESPONSES."""
+    """All of them, by references to `parameters` and RESPONSES; their names by /req/oas30/operation-id."""
     found = {
-        "/tileMatrixSets": _operation("TileMatrixSets", "Tile matrix sets", []),
-        "/tileMatrixSets/{tileMatrixSetId}": _operation("TileMatrixSet", "A tile matrix set", ["tileMatrixSetId"]),
+        "/tileMatrixSets": _operation("getTileMatrixSetsList", "Tile matrix sets", []),
+        "/tileMatrixSets/{tileMatrixSetId}": _operation("getTileMatrixSet", "A tile matrix set", ["tileMatrixSetId"]),
     }
     for prefix, name, about, given in (
-        ("", "All", "all collections", []),
-        ("/collections/{collectionId}", "Collection", "a collection", ["tiledCollection"]),
+        ("", ".dataset.vector", "all collections", []),
+        ("/collections/{collectionId}", ".collection.vector", "a collection", ["tiledCollection"]),
     ):
         tiles, grid = f"{prefix}/tiles", [*given, "tileMatrixSetId"]
         found |= {
-            tiles: _operation(f"{name}Tilesets", f"Tilesets of {about}", given),
-            f"{tiles}/{{tileMatrixSetId}}": _operation(f"{name}Tileset", f"A tileset of {about}", grid),
-            f"{tiles}/{WEB}/tilejson": _operation(f"{name}TileJson", f"TileJSON of {about}", given),
-            f"{tiles}/{WEB}/style": _operation(f"{name}Style", f"A MapLibre style of {about}", given, "MapStyle"),
+            tiles: _operation(f"{name}.getTileSetsList", f"Tilesets of {about}", given),
+            f"{tiles}/{{tileMatrixSetId}}": _operation(f"{name}.getTileSet", f"A tileset of {about}", grid),
+            f"{tiles}/{WEB}/tilejson": _operation(f"{name}.getTileJson", f"TileJSON of {about}", given),
+            f"{tiles}/{WEB}/style": _operation(f"{name}.getStyle", f"A MapLibre style of {about}", given, "MapStyle"),
             f"{tiles}/{{tileMatrixSetId}}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}": _operation(
-                f"{name}Tile", f"A tile of {about}", [*grid, "tileMatrix", "tileRow", "tileCol"], "Tile"),
+                f"{name}.getTile", f"A tile of {about}", [*grid, "tileMatrix", "tileRow", "tileCol"], "Tile"),
         }
     return found
 
@@ -71,7 +71,7 @@ def _operation(name: str, summary: str, given: list[str], response: str = "TileD
     empty = {"204": {"$ref": "#/components/responses/EmptyTile"}} if response == "Tile" else {}
     return {"get": {
         "summary": summary,
-        "operationId": f"get{name}",
+        "operationId": name,
         "tags": [_TAG],
         "parameters": [{"$ref": f"#/components/parameters/{each}"} for each in (*given, form, "lang")],
         "responses": {

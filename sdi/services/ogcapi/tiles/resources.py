@@ -40,13 +40,13 @@ def document(
     if resource == "tileMatrixSets":
         return _json(documents.matrix_sets())
     grid = grid_of(tilesets, collection, tile[0] if tile else WEB)
-    if resource == "tilesets":
-        return _json(documents.lists(collection))
     if resource == "tileMatrixSet":
         return _json(grid.document)
     if resource in ("tilejson", "style") and grid.id != WEB:
         raise Wrong(Text(pl=f"{resource} jest tylko dla siatki {WEB}", en=f"{resource} is there for {WEB} only"))
     edition = tilesets.edition(collection, Stamps(tilesets.reader.pool).read())
+    if resource == "tilesets":
+        return _json(documents.lists(collection, edition))
     if resource == "style":
         return _json(style(documents, collection, edition))[0], STYLE
     return _json({"tileset": documents.tileset, "tilejson": documents.tilejson}[resource](collection, grid, edition))

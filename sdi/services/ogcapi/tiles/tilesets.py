@@ -75,7 +75,7 @@ class Tilesets:
         self.reader = reader
         self.home = home
         self._editions: dict[str, Edition] = {}
-        self._statements: dict[tuple[str, str, int], bytes] = {}
+        self._statements: dict[object, bytes] = {}
 
     @property
     def grids(self) -> dict[str, Grid]:
@@ -116,7 +116,8 @@ class Tilesets:
         """What objects show: what the map says of them, or all that is published."""
         published = self.reader.columns(feature_type.name)
         style = style_of(feature_type)
-        named = {feature_type.label, style.by, *(attributes_of(style.label) if style.label else ())}
+        named = {feature_type.label, style.by, *(name for name, _, _ in style.before),
+                 *(attributes_of(style.label) if style.label else ())}
         return (ID, *(column for name, column in published.items() if detailed or name in named))
 
     def encode(self, collection: str, edition: Edition, grid: Grid, place: Place) -> bytes:
@@ -134,7 +135,11 @@ class Tilesets:
             types = [ft for ft in self.feature_types(collection) if matrix >= self.first(ft, collection, grid)]
             overview = bool(collection) and any(matrix < self.first(ft, EVERYTHING, grid) for ft in types)
             layers = list(self._layers(types, grid.scale(matrix)))
-            self._statements[key] = _text(mvt.statement(layers, grid.crs, overview)) if layers else b""
+            # Many matrices have the same layers.
+            alike = (grid.crs, overview, *((layer.name, len(layer.columns)) for layer in layers))
+            if alike not in self._statements:
+                self._statements[alike] = _text(mvt.statement(layers, grid.crs, overview)) if layers else b""
+            self._statements[key] = self._statements[alike]
         return self._statements[key]
 
     def _layers(self, types: Iterable[FeatureType], scale: float) -> Iterator[mvt.Layer]:
