@@ -131,7 +131,7 @@ def _uvicorn(
     environment: Environment, app: str, port: int, workers: int, variables: Mapping[str, str], log: Path
 ) -> Iterator[None]:
     command = [str(environment.python), "-m", "uvicorn", app, "--port", str(port), "--workers", str(workers),
-               "--log-level", "warning", "--no-access-log"]
+               "--log-level", "warning", "--no-access-log", "--timeout-keep-alive", "60"]
     with running(command, _clean(os.environ) | variables, log) as process:
         wait_for(f"http://127.0.0.1:{port}/", process, log)
         yield

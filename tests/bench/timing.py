@@ -81,7 +81,7 @@ class Web:
         try:
             status, body = self._get(path)
         except (OSError, http.client.HTTPException) as error:
-            self._connection = None
+            self._hang_up()
             raise NoAnswer(f"{type(error).__name__}: {error}") from error
         taken = (time.perf_counter() - since) * 1_000
         if status not in (200, 204) or not self.valid(body):
@@ -94,11 +94,24 @@ class Web:
         return Web(self.url, self.path, self.valid)
 
     def _get(self, path: str) -> tuple[int, bytes]:
-        if self._connection is None:
-            self._connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=120)
-        self._connection.request("GET", path, headers={"Accept-Encoding": "identity"})
-        answer = self._connection.getresponse()
+        """Status and body; a connection that the server closed while others were asked is opened again, once."""
+        if self._connection is not None:
+            try:
+                return self._on(self._connection, path)
+            except ConnectionError:
+                self._hang_up()
+        self._connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=120)
+        return self._on(self._connection, path)
+
+    def _on(self, connection: http.client.HTTPConnection, path: str) -> tuple[int, bytes]:
+        connection.request("GET", path, headers={"Accept-Encoding": "identity"})
+        answer = connection.getresponse()
         return answer.status, answer.read()
+
+    def _hang_up(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
 
 
 def latencies(contenders: Sequence[Contender], rounds: int, warm: int = WARM) -> list[Outcome]:

@@ -1,10 +1,13 @@
 """How the bench judges: which way is better, what an aim means, and where a tile lies."""
 
+import socket
+import threading
+
 import pytest
 
 from tests.bench.rows import Row, compared, compares, wanted
 from tests.bench.tiles import tile
-from tests.bench.timing import Absent, NoAnswer, Sample, latencies
+from tests.bench.timing import Absent, NoAnswer, Sample, Web, latencies
 
 
 class Answers:
@@ -52,6 +55,25 @@ def test_each_round_asks_everyone_and_begins_with_another() -> None:
     order: list[str] = []
     latencies([Answers(name, 1.0, order) for name in "abc"], rounds=3, warm=0)
     assert order == [*"abc", *"bca", *"cab"]
+
+
+def test_a_connection_that_was_closed_meanwhile_is_opened_again_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        def serve() -> None:
+            for _ in range(2):  # each connection has one answer
+                connection, _peer = server.accept()
+                with connection:
+                    connection.recv(65_536)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        web = Web(f"http://127.0.0.1:{server.getsockname()[1]}", lambda _: "/", lambda body: body == b"ok")
+        assert web.ask(0) > 0
+        assert web.ask(1) > 0
+        thread.join()
+    with pytest.raises(NoAnswer):
+        web.ask(2)
 
 
 @pytest.mark.parametrize(("place", "zoom", "expected"), [
