@@ -15,8 +15,8 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
 
+from sdi.assets import Assets
 from sdi.db.database import Database
 from sdi.gateway.health import health
 from sdi.gateway.limits import Limits
@@ -52,7 +52,7 @@ class Gateway:
             routes=[
                 Route("/", self.region_page, methods=["GET"]),
                 Route("/health", self.health, methods=["GET"]),
-                Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
+                Mount("/static", Assets()),
                 Route("/region/sources", self.sources_page, methods=["GET"]),
                 Route("/{tenant}", self.to_landing, methods=["GET"]),
                 Route("/{tenant}/", self.tenant_page, methods=["GET"]),

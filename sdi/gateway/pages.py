@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from sdi.assets import asset
 from sdi.gateway.picture import picture
 from sdi.gateway.problems import language_of
 from sdi.gateway.publications import Build
@@ -66,6 +67,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self.templates.globals["asset"] = asset
         self.templates.filters["day"] = _day
         self.templates.filters["number"] = lambda n: f"{n:,}".replace(",", "\N{NO-BREAK SPACE}")
 

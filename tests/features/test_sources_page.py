@@ -11,6 +11,7 @@ import httpx
 import psycopg
 import pytest
 
+from sdi.assets import asset
 from sdi.db.migrate import migrate
 from sdi.gateway.app import Gateway
 from sdi.gateway.publications import Build, OneBuild
@@ -55,7 +56,7 @@ def test_the_page_speaks_both_languages(node: Node, site: Site) -> None:
     assert polish.status_code == 200 and polish.headers["content-language"] == "pl"
     for text in ("Pola próbne", "w terminie", "przyjęto zmiany", "<code>0415-proba</code>", ">30<", "02:30"):
         assert text in polish.text
-    assert 'href="/sdi/static/sdi.css"' in polish.text, "below the path of SDI_PUBLIC_URL, on whatever host"
+    assert f'href="/sdi/{asset("sdi.css")}"' in polish.text, "below the path of SDI_PUBLIC_URL, on whatever host"
     english = site.get("/region/sources?lang=en")
     for text in ("Trial fields", "on time", "changes committed", 'lang="en"'):
         assert text in english.text

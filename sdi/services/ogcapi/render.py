@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from pygeoapi import l10n
 
+from sdi.assets import asset
 from sdi.services.ogcapi.drawing import drawing
 from sdi.services.ogcapi.request import ASKED
 from sdi.services.ogcapi.texts import PAGES
@@ -19,6 +20,7 @@ _environment = Environment(
     loader=PackageLoader("sdi.services.ogcapi"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
     lstrip_blocks=True, auto_reload=False,
 )
+_environment.globals["asset"] = asset
 _environment.filters["path"] = lambda text: quote(str(text), safe="/")
 
 

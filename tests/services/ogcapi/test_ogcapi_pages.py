@@ -18,6 +18,7 @@ import pytest
 import shapely
 import uvicorn
 
+from sdi.assets import asset
 from sdi.model.region import Region
 from sdi.services.contract import Publication
 from sdi.services.ogcapi.app import OgcApi
@@ -65,7 +66,7 @@ def test_pages_are_whole_in_both_languages_and_need_nothing_from_elsewhere(clien
         assert page.xpath("//main//h1") and page.xpath("//header") and page.xpath("//footer")
         assert not page.xpath("//script|//iframe|//img")
         loaded = page.xpath("//link[@rel='stylesheet']/@href")
-        assert loaded == ["/static/sdi.css"]
+        assert loaded == [f"/{asset('sdi.css')}"]
         assert "built-in method" not in response.text and "Undefined" not in response.text
 
 
