@@ -11,13 +11,14 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 
 from sdi.assets import Assets
 from sdi.db.database import Database
+from sdi.gateway.compression import Compression
 from sdi.gateway.health import health
 from sdi.gateway.limits import Limits
 from sdi.gateway.pages import Pages
@@ -60,8 +61,7 @@ class Gateway:
                 Route("/{tenant}/{protocol}/{path:path}", self.service, methods=every),
             ],
             middleware=[Middleware(Limits), Middleware(
-                GZipMiddleware, minimum_size=1000, compresslevel=5,
-                exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, *MEDIA_TYPES))],
+                Compression, but=(*DEFAULT_EXCLUDED_CONTENT_TYPES, *MEDIA_TYPES))],
             exception_handlers={HTTPException: on_problem, Exception: on_failure},
             lifespan=self.lifespan,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,14 +17,13 @@ from sdi.db.queries import query
 from sdi.model.region import Tenant
 from sdi.model.text import Text
 from sdi.store.columns import Column, published
-from sdi.store.crs import CRS84, Crs
 from sdi.store.history import Interval
 from sdi.store.issues import ISSUE_COLUMNS, ISSUE_TIME, ISSUE_VIEW, ISSUES
 from sdi.store.keyset import CursorGone
-from sdi.store.paging import Keys, Paging
+from sdi.store.paging import Around, Keys, Paging
 from sdi.store.selection import InvalidQuery, Page, Selection, UnknownFeatureType
 from sdi.store.statistics import Statistics, tenant_statistics
-from sdi.store.table import FAR, Table, text_rows
+from sdi.store.table import FAR, Row, Table, row_batches, text_rows
 
 __all__ = [
     "COUNTED_UP_TO",
@@ -42,6 +41,12 @@ __all__ = [
 
 COUNTED_UP_TO = 20_000
 """Largest number of matches that a filtered page counts exactly; beyond it the number is left out."""
+
+ONE = Page(limit=1)
+"""One feature as it looks by default."""
+
+BATCH = 1_000
+"""Rows that are held at once while a page is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +103,29 @@ class Reader:
 
         Raises UnknownFeatureType, InvalidQuery, CursorGone; psycopg errors where the database fails.
         """
+        features: list[bytes] = []
+        around = self.read(feature_type, selection, page, features.extend)
+        return Rows(features, around.more, around.matched, around.next, around.previous)
+
+    def read(
+        self, feature_type: str, selection: Selection, page: Page, take: Callable[[list[bytes]], object]
+    ) -> Around:
+        """One page as `page` gives it, handed to `take` a part at a time as the rows come, and what is around it."""
         table = self.table(feature_type)
         with self._snapshot() as connection:
             paging = Paging.of(connection, table, selection, page)
             statement, values = table.rows(paging.selection, page, paging.cursor)
-            rows = text_rows(connection, statement, {**values, "limit": paging.lookahead})
-            more, rows = len(rows) > page.limit, rows[: page.limit]
-            first, last = (_keys(rows[0]), _keys(rows[-1])) if rows else (None, None)
-            around = paging.around(len(rows), more, first, last, lambda: self._count(
+            first: Row | None = None
+            last: Row | None = None
+            returned, more = 0, False
+            for rows in row_batches(connection, statement, {**values, "limit": paging.lookahead}, BATCH):
+                if returned + len(rows) > page.limit:
+                    more, rows = True, rows[: page.limit - returned]
+                if rows:
+                    first, last, returned = first or rows[0], rows[-1], returned + len(rows)
+                    take([row[0] for row in rows])
+            return paging.around(returned, more, _keys(first), _keys(last), lambda: self._count(
                 connection, table, paging.selection, COUNTED_UP_TO))
-            return Rows([row[0] for row in rows], around.more, around.matched, around.next, around.previous)
 
     def count(self, feature_type: str, selection: Selection) -> int:
         """The exact number of features. Raises as `page`."""
@@ -115,14 +133,13 @@ class Reader:
             return self._count(connection, self.table(feature_type), selection, FAR) or 0
 
     def feature(
-        self, feature_type: str, identifier: str, crs: Crs = CRS84, as_of: datetime | None = None
+        self, feature_type: str, identifier: str, page: Page = ONE, as_of: datetime | None = None
     ) -> bytes | None:
-        """One feature as GeoJSON as known at `as_of` (None: now), or None where this tenant has no such.
+        """One feature as known at `as_of` (None: now), or None where this tenant has no such; `page`: how it looks.
 
         Raises UnknownFeatureType, InvalidQuery.
         """
-        statement, values = self.table(feature_type).rows(
-            Selection(ids=(identifier,), as_of=as_of), Page(limit=1, crs=crs))
+        statement, values = self.table(feature_type).rows(Selection(ids=(identifier,), as_of=as_of), page)
         with self.pool.connection() as connection:
             found = text_rows(connection, statement, {**values, "limit": 1})
         return found[0][0] if found else None
@@ -176,5 +193,5 @@ class Reader:
 
 
 
-def _keys(row: tuple[bytes | None, ...]) -> Keys:
-    return tuple(None if key is None else key.decode() for key in row[1:])
+def _keys(row: Row | None) -> Keys | None:
+    return None if row is None else tuple(None if key is None else key.decode() for key in row[1:])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
 from psycopg import sql
 
@@ -59,6 +59,9 @@ class Selection:
         return self == Selection()
 
 
+Form = Literal["geojson", "jsonfg", "csv"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """Which part of a selection, and how it looks."""
@@ -73,6 +76,8 @@ class Page:
     """Published columns to show; None shows all."""
     geometry: bool = True
     crs: Crs = CRS84
+    form: Form = "geojson"
+    """What the text of a feature is."""
 
 
 def value_of(column: Column, text: str) -> Any:

@@ -6,8 +6,9 @@ The tenant's filter is part of every statement; names of columns come from the d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import psycopg
@@ -19,11 +20,15 @@ from psycopg.pq import Format
 from shapely.geometry.base import BaseGeometry
 
 from sdi.model.text import Text
+from sdi.store import texts
 from sdi.store.columns import ID, Column
-from sdi.store.crs import STORED_SRID, Crs
+from sdi.store.crs import STORED_SRID
 from sdi.store.history import states
 from sdi.store.keyset import Cursor, Key, beyond, keys_of, ordered
 from sdi.store.selection import InvalidQuery, Page, Selection, clean, value_of
+
+Row = tuple[Any, ...]
+"""The text of a feature and its sort keys as text, both as bytes."""
 
 FAR = 2**62
 """More rows than there can be."""
@@ -43,7 +48,7 @@ class Table:
     history: sql.Identifier | None = None
     """The table of closed versions, where there is one."""
     time: str = "valid_from"
-    """Without history: the column that `valid` looks at."""
+    """When a state began; without history, the column that `valid` looks at."""
 
     def where(self, selection: Selection) -> tuple[sql.Composed, dict[str, Any]]:
         """Conditions and their values. Raises InvalidQuery."""
@@ -110,7 +115,7 @@ class Table:
         if cursor is not None:
             beyond_it, values_beyond = beyond(keys, cursor)
             where, place = where + sql.SQL(" and ") + beyond_it, place | values_beyond
-        feature, as_keys = self.feature(page), sql.SQL(", ").join(
+        feature, as_keys = self.feature(page, past=len(parts) > 1), sql.SQL(", ").join(
             sql.SQL("{}::text as {}").format(key.column, sql.Identifier(f"key{number}"))  # else order by takes it
             for number, key in enumerate(keys))
         start, limited = sql.SQL(" order by {} limit %(limit)s offset %(offset)s").format(inner), parts[0]
@@ -122,19 +127,28 @@ class Table:
         return sql.SQL("select {}, {} from ({} and {}{}) t order by {}").format(
             feature, as_keys, limited, where, start, ordered(keys)), {**bound, **values, **place}
 
-    def feature(self, page: Page) -> sql.Composed:
-        """The text of one GeoJSON feature, as an expression over a row of the relation. Raises InvalidQuery."""
-        shown = self.columns if page.properties is None else {
-            name: column for name, column in self.columns.items() if name in self._names(page.properties)
-        }
-        # Without columns row_to_json would have no record to take.
-        properties = sql.SQL("(select row_to_json(p)::text from (select {}) p)").format(
-            sql.SQL(", ").join(map(sql.Identifier, shown))
-        ) if shown else sql.SQL("'{}'")
-        return sql.SQL(
-            """'{{"type":"Feature","id":' || to_json(id)::text || ',"geometry":' || {geometry}
-                || ',"properties":' || {properties} || '}}'"""
-        ).format(geometry=_geojson(page.crs) if page.geometry else sql.SQL("'null'"), properties=properties)
+    def shown(self, page: Page) -> list[Column]:
+        """The columns that a page shows, without `id`. Raises InvalidQuery."""
+        if page.properties is None:
+            return list(self.columns.values())
+        names = self._names(page.properties)
+        return [column for name, column in self.columns.items() if name in names]
+
+    def feature(self, page: Page, past: bool = False) -> sql.Composed:
+        """The text of one feature, as an expression over a row. Raises InvalidQuery.
+
+        `past`: rows have `valid_to`.
+        """
+        columns = self.shown(page)
+        match page.form:
+            case "csv":
+                return texts.csv(columns, page.crs, geometry=page.geometry)
+            case "jsonfg":
+                return texts.jsonfg(
+                    columns, page.crs, geometry=page.geometry, began=self.time, ended="valid_to" if past else None,
+                    instant=self.history is None)
+            case _:
+                return texts.geojson(columns, page.crs, geometry=page.geometry)
 
     def scope(self, selection: Selection, page: Page) -> str:
         """What pages that belong together have in common: all but their place and how features look."""
@@ -190,13 +204,23 @@ def text_rows(
         return cursor.execute(statement, values).fetchall()
 
 
+def row_batches(
+    connection: psycopg.Connection[Any], statement: sql.Composed, values: dict[str, Any], size: int
+) -> Iterator[list[Row]]:
+    """The rows of a statement as `text_rows` gives them, `size` at a time as PostgreSQL sends them.
+
+    Where there cannot be more than one batch, they are fetched in one go, which takes less.
+    """
+    if values["limit"] <= size:
+        yield text_rows(connection, statement, values)
+        return
+    with connection.cursor(binary=True) as cursor:
+        cursor.adapters.register_loader("text", _Bytes)
+        rows = cursor.stream(statement, values, size=size)
+        while batch := list(islice(rows, size)):
+            yield batch
+
+
 def wkb(geometry: BaseGeometry) -> str:
     """A geometry in EPSG:2180 as what PostGIS reads with a cast to geometry."""
     return str(shapely.to_wkb(shapely.set_srid(geometry, STORED_SRID), hex=True, include_srid=True))
-
-
-def _geojson(crs: Crs) -> sql.Composed:
-    geometry = sql.SQL("geom") if crs.srid == STORED_SRID else sql.SQL("st_transform(geom, {})").format(crs.srid)
-    if crs.flipped:
-        geometry = sql.SQL("st_flipcoordinates({})").format(geometry)
-    return sql.SQL("coalesce(st_asgeojson({}, {}, 0), 'null')").format(geometry, crs.digits)

@@ -16,7 +16,7 @@ from pygeoapi import api as core
 from pygeoapi.api import API, APIRequest
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from sdi import __version__
 from sdi.model.region import Tenant
@@ -25,8 +25,10 @@ from sdi.model.text import Language, Text
 from sdi.services.contract import Engines, Publication, Published
 from sdi.services.downloads.catalogue import enclosures
 from sdi.services.ogcapi import patches, queryables
+from sdi.services.ogcapi.body import Body
 from sdi.services.ogcapi.changes import change_collection
 from sdi.services.ogcapi.config import configuration, crs84_bbox
+from sdi.services.ogcapi.formats import FORMATS, negotiated
 from sdi.services.ogcapi.items import Answer, Items, NotThere
 from sdi.services.ogcapi.openapi import definition
 from sdi.services.ogcapi.parameters import CHOICES, complaint
@@ -111,14 +113,12 @@ class OgcApi:
     ) -> Response:
         state: TenantApi = published.state.get(self.protocol) or self._build(published)
         asked_of = APIRequest(request, state.api.locales)
-        if asked_of.format not in CHOICES["f"] and "f" not in request.query_params:
-            # Of the types that pygeoapi knows, an Accept header may name one that is not served here, such as PNG.
-            asked_of._format = None
+        format_ = _format(request, target, asked_of)
         asked = Asked(
             reader=state.reader,
             collection=target.collection if target else "",
             language="en" if asked_of.locale.language == "en" else "pl",
-            format=asked_of.format if asked_of.format in ("html", "jsonld") else "json",
+            format=format_,
             crs=PUBLISHED_CRS.get(request.query_params.get("crs", CRS84.uri), CRS84),
             query=request.query_params,
         )
@@ -145,6 +145,18 @@ class OgcApi:
         built = TenantApi(API(config, {}), reader, Tilesets(published, reader, self.engines.home),
                           partial(enclosures, self.engines, published), published.region.registers)
         return published.state.setdefault(self.protocol, built)  # type: ignore[no-any-return]
+
+
+def _format(request: Request, target: Target | None, asked_of: APIRequest) -> str:
+    """The format of the answer: `f`, or what the field Accept wants most. pygeoapi's idea of it is set right."""
+    given = request.query_params.get("f")
+    if target is not None and target.resource in ("items", "item"):
+        asked_of._format = given or negotiated(request.headers.get("Accept", ""))
+        return asked_of.format if asked_of.format in FORMATS else "json"
+    if given is None and asked_of.format not in CHOICES["f"]:
+        # Of the types that pygeoapi knows, an Accept header may name one that is not served here, such as PNG.
+        asked_of._format = None
+    return asked_of.format if asked_of.format in ("html", "jsonld") else "json"
 
 
 def targeted(path: str) -> Target | None:
@@ -298,18 +310,27 @@ _HANDLERS: dict[str, Callable[[TenantApi, APIRequest, Target], Answer]] = {
 
 def _response(
     request: Request, target: Target | None, language: Language, headers: dict[str, Any], status: int,
-    content: str | bytes,
+    content: str | bytes | Body,
 ) -> Response:
     body = content.encode() if isinstance(content, str) else content
+    size = body.size if isinstance(body, Body) else len(body)
     headers = {name: str(value) for name, value in headers.items() if name != "X-Powered-By"}
     kind = headers.get("Content-Type", "application/json")
     if kind == "application/ld+json" and (status != HTTPStatus.OK or not target or target.resource == "conformance"):
         kind = "application/json"
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         LOGGER.error("%s answered %s", request.url, status)
-    if kind.startswith("text/html"):
-        kind = "text/html; charset=utf-8"
+    if kind in ("text/html", "text/csv"):
+        kind += "; charset=utf-8"
     headers |= {"Vary": "Accept, Accept-Language"}
     if status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
-        headers |= {"Content-Type": kind, "Content-Language": language, "Content-Length": str(len(body))}
-    return Response(b"" if request.method == "HEAD" else body, status_code=int(status), headers=headers)
+        headers |= {"Content-Type": kind, "Content-Language": language, "Content-Length": str(size)}
+    if request.method == "HEAD":
+        if isinstance(body, Body):
+            body.close()
+        body = b""
+    if isinstance(body, Body):
+        if body.whole is None:
+            return StreamingResponse(body.pieces(), status_code=int(status), headers=headers)
+        body = body.whole
+    return Response(body, status_code=int(status), headers=headers)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from sdi.model.text import Text
 from sdi.services.ogcapi.filtering import conditions
+from sdi.services.ogcapi.formats import FORMATS, crs_shown
 from sdi.store.columns import ID, Column
 from sdi.store.crs import CRS84, PUBLISHED_CRS, Area, Crs, box_as_stored
 from sdi.store.reader import Interval, InvalidQuery, Page, Reader, Selection
@@ -37,8 +38,8 @@ def selection_of(given: Mapping[str, str], columns: Mapping[str, Column], reader
     )
 
 
-def page_of(given: Mapping[str, str]) -> Page:
-    """Which part of them, and how they look. Raises InvalidQuery."""
+def page_of(given: Mapping[str, str], name: str = "json") -> Page:
+    """Which part of them, and how they look in the format `name`. Raises InvalidQuery."""
     limit = int(given.get("limit", LIMIT_DEFAULT))
     if limit == 0:
         raise InvalidQuery(Text(pl="limit: co najmniej 1", en="limit: at least 1"))
@@ -50,7 +51,8 @@ def page_of(given: Mapping[str, str]) -> Page:
         order=tuple(_sort_key(term) for term in given["sortby"].split(",")) if "sortby" in given else (),
         properties=None if names is None else tuple(name for name in names if name != ID.name),
         geometry=given.get("skipGeometry") != "true",
-        crs=crs_of(given, "crs"),
+        crs=crs_shown(name, crs_of(given, "crs") if "crs" in given else None),
+        form=FORMATS[name].form,
     )
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sdi.services.ogcapi.formats import FORMATS
+
 Schema = dict[str, Any]
 
 
@@ -29,6 +31,14 @@ def _response(description: str, schema: str, media_type: str = "application/json
         "application/ld+json": {"schema": {"type": "object"}},
         "text/html": {"schema": _STRING},
     }}
+
+
+def _of_features(description: str, schema: str) -> dict[str, Any]:
+    """JSON-FG is GeoJSON with further members."""
+    texts = {format_.media_type: {"schema": _STRING} for format_ in FORMATS.values()}
+    return {"description": description, "content": texts | {
+        FORMATS[name].media_type: {"schema": _schema(schema)} for name in ("json", "jsonfg")} | {
+        FORMATS["jsonld"].media_type: {"schema": {"type": "object"}}}}
 
 
 _STRING: Schema = {"type": "string"}
@@ -92,8 +102,8 @@ RESPONSES: dict[str, dict[str, Any]] = {
     "ConformanceDeclaration": _response("URIs of the conformance classes that this API keeps.", "confClasses"),
     "Collections": _response("The feature collections of this API.", "collections"),
     "Collection": _response("One feature collection.", "collection"),
-    "Features": _response("Features that match the query.", "featureCollectionGeoJSON", "application/geo+json"),
-    "Feature": _response("One feature.", "featureGeoJSON", "application/geo+json"),
+    "Features": _of_features("Features that match the query.", "featureCollectionGeoJSON"),
+    "Feature": _of_features("One feature.", "featureGeoJSON"),
     "InvalidParameter": _response("A query parameter has an invalid value.", "exception"),
     "NotFound": _response("There is nothing at this address.", "exception"),
     "ServerError": _response("The server failed.", "exception"),

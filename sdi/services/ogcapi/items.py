@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -15,18 +15,19 @@ from pygeoapi.linked_data import geojson2jsonld
 
 from sdi.errors import SdiError
 from sdi.model.text import Text
-from sdi.services.ogcapi.asking import crs_of, known_at, page_of, selection_of
+from sdi.services.ogcapi.asking import known_at, page_of, selection_of
+from sdi.services.ogcapi.body import Body
+from sdi.services.ogcapi.formats import CRLF, FORMATS, frame, json_fg
 from sdi.services.ogcapi.render import render
 from sdi.services.ogcapi.request import Asked
-from sdi.services.ogcapi.splice import dumps, spliced
-from sdi.services.ogcapi.texts import FORMATS, NEXT_LINK, PREVIOUS_LINK
-from sdi.store.reader import Rows
+from sdi.services.ogcapi.splice import dumps
+from sdi.services.ogcapi.texts import NEXT_LINK, PREVIOUS_LINK
+from sdi.store.crs import Crs
+from sdi.store.paging import Around
+from sdi.store.texts import csv_header
 
-Answer = tuple[dict[str, str], int, str | bytes]
-"""Headers, status and content, as pygeoapi's handlers return them."""
-
-MEDIA_TYPES = {"json": "application/geo+json", "html": "text/html", "jsonld": "application/ld+json"}
-"""By what `f` says."""
+Answer = tuple[dict[str, str], int, str | bytes | Body]
+"""Headers, status and content, as pygeoapi's handlers return them; ours may be a body of pieces."""
 
 Link = dict[str, str]
 
@@ -50,43 +51,69 @@ class Items:
         """A page of features. Raises InvalidQuery, CursorGone; psycopg errors."""
         given, reader, name = self.asked.query, self.asked.reader, self.asked.collection
         selection = selection_of(given, reader.columns(name), reader)
-        page = page_of(given)
+        page = page_of(given, self.asked.format)
+        body = Body(page.form)
+        features: list[bytes] = []
+        parsed = self.asked.format in ("html", "jsonld")
         if given.get("resulttype") == "hits":
-            rows = Rows([], False, reader.count(name, selection), None, None)
+            around = Around(False, reader.count(name, selection), None, None)
         else:
-            rows = reader.page(name, selection, page)
-        links = [*self._itself(self.address), *self._around(rows), self._collection()]
-        head: dict[str, Any] = {"type": "FeatureCollection"}
-        if rows.matched is not None:
-            head["numberMatched"] = rows.matched
-        head |= {"numberReturned": len(rows.features), "timeStamp": _now(), "links": links}
-        headers = {"Content-Type": MEDIA_TYPES[self.asked.format], "Content-Crs": f"<{page.crs.uri}>"}
-        if self.asked.format == "json":
-            return headers, HTTPStatus.OK, spliced(head, features=rows.features)
-        content = head | {"features": [json.loads(text) for text in rows.features]}
-        if self.asked.format == "jsonld":
-            return headers, HTTPStatus.OK, geojson2jsonld(self.api, content, name)
-        return headers, HTTPStatus.OK, self._html("collections/items/index.html", content | {
-            "items_path": self.address, "dataset_path": self.address.rsplit("/", 1)[0]})
+            around = reader.read(name, selection, page, features.extend if parsed else body.add)
+        following = self._around(around)
+        members: dict[str, Any] = {"type": "FeatureCollection"}
+        if around.matched is not None:
+            members["numberMatched"] = around.matched
+        members |= {"numberReturned": body.rows + len(features), "timeStamp": _now(),
+                    "links": [*self._itself(self.address), *following, self._collection()]}
+        headers = self._headers(page.crs)
+        if page.form == "csv":
+            headers |= _told(members, following)
+        if parsed:
+            content = members | {"features": [json.loads(text) for text in features]}
+            return headers, HTTPStatus.OK, self._parsed(content, "collections/items/index.html", None)
+        columns = reader.table(name).shown(page)
+        around_rows = frame(self.asked.format, members, page, columns, name, self._schema)
+        return headers, HTTPStatus.OK, body.within(*around_rows)
 
     def feature(self, identifier: str) -> Answer:
         """One feature. Raises InvalidQuery, NotThere; psycopg errors."""
         given, reader, name = self.asked.query, self.asked.reader, self.asked.collection
-        crs = crs_of(given, "crs")
+        page = replace(page_of({key: given[key] for key in ("crs",) if key in given}, self.asked.format), limit=1)
         as_of = known_at(given["asOf"], reader) if "asOf" in given else None
-        text = reader.feature(name, identifier, crs, as_of)
+        text = reader.feature(name, identifier, page, as_of)
         if text is None:
             raise NotThere(self._not_there(identifier))
         # Percent-encoded, the links stay links whatever the identifier holds.
         address = f"{self.address}/{quote(identifier, safe='/')}"
-        links = [*self._itself(address), self._collection()]
-        headers = {"Content-Type": MEDIA_TYPES[self.asked.format], "Content-Crs": f"<{crs.uri}>"}
-        if self.asked.format == "json":
-            return headers, HTTPStatus.OK, text[:-1] + b',"links":' + dumps(links) + b"}"
-        content = json.loads(text) | {"links": links}
+        members: dict[str, Any] = {"links": [*self._itself(address), self._collection()]}
+        headers = self._headers(page.crs)
+        content: str | bytes
+        match self.asked.format:
+            case "html" | "jsonld":
+                content = self._parsed(json.loads(text) | members, "collections/items/item.html", address)
+            case "csv":
+                content = csv_header(reader.table(name).shown(page), geometry=True) + CRLF + text + CRLF
+            case "jsonfg":
+                content = _with_members(text, json_fg(members, page.crs, name, self._schema))
+            case _:
+                content = _with_members(text, members)
+        return headers, HTTPStatus.OK, content
+
+    def _headers(self, crs: Crs) -> dict[str, str]:
+        return {"Content-Type": FORMATS[self.asked.format].media_type, "Content-Crs": f"<{crs.uri}>"}
+
+    def _parsed(self, content: dict[str, Any], template: str, address: str | None) -> str:
+        """As HTML or JSON-LD."""
         if self.asked.format == "jsonld":
-            return headers, HTTPStatus.OK, geojson2jsonld(self.api, content, name, address)
-        return headers, HTTPStatus.OK, self._html("collections/items/item.html", content)
+            text: str = geojson2jsonld(self.api, content, self.asked.collection, address)
+            return text
+        return render(self.api.tpl_config, template, content | {
+            "collections_path": self.api.get_collections_url(), "items_path": self.address,
+            "dataset_path": self.address.rsplit("/", 1)[0]})
+
+    @property
+    def _schema(self) -> str:
+        return f"{self.address.rsplit('/', 1)[0]}/schema"
 
     @property
     def address(self) -> str:
@@ -96,13 +123,13 @@ class Items:
     def _itself(self, address: str) -> list[Link]:
         """This document, and the same in the other formats."""
         return [self._link("self" if name == self.asked.format else "alternate", name, address, {
-            "f": name, **_without(self.asked.query, "f")}, title) for name, title in FORMATS.items()]
+            "f": name, **_without(self.asked.query, "f")}, format_.title) for name, format_ in FORMATS.items()]
 
-    def _around(self, rows: Rows) -> list[Link]:
+    def _around(self, around: Around) -> list[Link]:
         kept = _without(self.asked.query, "offset", "cursor")
         return [self._link(relation, self.asked.format, self.address, {**kept, "cursor": token}, title)
                 for relation, token, title in (
-                    ("prev", rows.previous, PREVIOUS_LINK), ("next", rows.next, NEXT_LINK)) if token]
+                    ("prev", around.previous, PREVIOUS_LINK), ("next", around.next, NEXT_LINK)) if token]
 
     def _collection(self) -> Link:
         title = self.api.config["resources"][self.asked.collection]["title"][self.asked.language]
@@ -110,12 +137,8 @@ class Items:
                 "title": title, "href": self.address.rsplit("/", 1)[0]}
 
     def _link(self, relation: str, name: str, address: str, query: Mapping[str, str], title: Text) -> Link:
-        return {"rel": relation, "type": MEDIA_TYPES[name], "title": title.get(self.asked.language),
+        return {"rel": relation, "type": FORMATS[name].media_type, "title": title.get(self.asked.language),
                 "href": f"{address}?{urlencode(query, safe=',:/')}" if query else address}
-
-    def _html(self, template: str, content: dict[str, Any]) -> str:
-        return render(self.api.tpl_config, template, content | {
-            "collections_path": self.api.get_collections_url()})
 
     def _not_there(self, identifier: str) -> Text:
         name = self.asked.collection
@@ -127,6 +150,19 @@ class Items:
         return Text(
             pl=f"obiektu {identifier!r} nie ma już w {name}; ostatni znany stan: asOf={then}",
             en=f"there is no feature {identifier!r} in {name} any more; its last known state: asOf={then}")
+
+
+def _with_members(feature: bytes, members: dict[str, Any]) -> bytes:
+    """The text of a feature with further members."""
+    return feature[:-1] + b"," + dumps(members)[1:]
+
+
+def _told(members: Mapping[str, Any], links: Sequence[Link]) -> dict[str, str]:
+    """Headers that tell what has no place in a CSV."""
+    numbers = {f"OGC-{name[:1].upper()}{name[1:]}": str(members[name])
+               for name in ("numberMatched", "numberReturned") if name in members}
+    fields = [f'<{link["href"]}>; rel="{link["rel"]}"; type="{link["type"]}"' for link in links]
+    return numbers | ({"Link": ", ".join(fields)} if fields else {})
 
 
 def _without(query: Mapping[str, str], *names: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from pygeoapi.openapi import get_oas_30
 
 from sdi.model.text import Language
 from sdi.services.ogcapi import changes, components, filtering, queryables
+from sdi.services.ogcapi.formats import FORMATS
 from sdi.services.ogcapi.parameters import CHOICES
 from sdi.services.ogcapi.request import ASKED
 from sdi.services.ogcapi.tiles import openapi as tiles
@@ -25,7 +26,8 @@ _PART1 = "https://schemas.opengis.net/ogcapi/features/part1/1.0/openapi/ogcapi-f
 _RESPONSES = {"/conformance": "ConformanceDeclaration", "/collections": "Collections"}
 """Responses that pygeoapi describes as landing pages."""
 
-_OWN = {"": ("cursor", "asOf", "sortby", "ids", "resulttype", *filtering.PARAMETERS), "/{featureId}": ("asOf",)}
+_OWN = {"": ("featureFormat", "cursor", "asOf", "sortby", "ids", "resulttype", *filtering.PARAMETERS),
+        "/{featureId}": ("featureFormat", "asOf")}
 """Our own parameters by what follows `items` in a path."""
 
 _UNTRUE_PARAMETERS = ("vendorSpecificParameters", "bbox-crs-epsg", "resourceId")
@@ -108,7 +110,7 @@ def _operation(path: str, operation: dict[str, Any], parameters: dict[str, Any])
         _reference(body["name"]) if body.get("name") in parameters and body["name"] != "properties" else (
             {key: value for key, value in body.items() if (key, value) != ("required", False)})
         for body in operation["parameters"]
-        if _known(body)
+        if _known(body) and not (own and body == _reference("f"))
     ]}
 
 
@@ -120,6 +122,8 @@ def _own_parameters() -> dict[str, Any]:
         "sortby": _query("sortby", {"type": "array", "minItems": 1, "items": {"type": "string",
                                     "pattern": "^[+-]?[A-Za-z_].*"}},
                          "Sortables to sort by; a minus before a name means descending."),
+        "featureFormat": _query("f", {"type": "string", "enum": list(FORMATS), "default": "json"},
+                                "The format of the answer; without it, the field Accept decides."),
         "cursor": _query("cursor", {"type": "string"}, "The token of a next or prev link: the page after or before, of "
                          "the dataset version that the first page was read at; offset then means nothing."),
         "asOf": _query("asOf", {"type": "string"}, "As it was known at an RFC 3339 time, a day (its end) or a dataset "

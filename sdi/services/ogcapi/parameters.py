@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from starlette.datastructures import QueryParams
 
 from sdi.model.text import Text
+from sdi.services.ogcapi import formats
 from sdi.services.ogcapi.filtering import LANGUAGES
 from sdi.services.ogcapi.tiles.names import TILE, TILE_DOCUMENTS
 
@@ -40,6 +41,7 @@ CHOICES: dict[str, frozenset[str]] = {
 """Parameters with few values."""
 
 FORMATS: dict[str, frozenset[str]] = {
+    **dict.fromkeys(("items", "item"), frozenset(formats.FORMATS)),
     **dict.fromkeys(("changes", *TILE_DOCUMENTS), frozenset({"json"})),
     TILE: frozenset({"mvt"}),
 }

@@ -15,6 +15,7 @@ from pygeoapi.api import itemtypes
 from pygeoapi.plugin import PLUGINS
 
 from sdi.services.ogcapi import filtering
+from sdi.services.ogcapi.formats import JSON_FG_CONFORMANCE
 from sdi.services.ogcapi.render import render
 from sdi.services.ogcapi.request import ASKED
 from sdi.services.ogcapi.splice import dumps
@@ -28,6 +29,7 @@ CONFORMANCE = (
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
     "http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/crs",
     *filtering.CONFORMANCE,
+    *JSON_FG_CONFORMANCE,
 )
 """The conformance classes of OGC API - Features that this service keeps."""
 

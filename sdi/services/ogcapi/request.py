@@ -21,7 +21,7 @@ class Asked:
     """The feature type asked for; empty where none is."""
     language: Language
     format: str
-    """json, html or jsonld."""
+    """json, html or jsonld; of features one of `formats.FORMATS`."""
     crs: Crs
     """Of the coordinates in the answer."""
     query: Mapping[str, str]

@@ -25,13 +25,6 @@ LINK_TITLES = {
 }
 """pygeoapi's wheel brings no translations of its own."""
 
-FORMATS: dict[str, Text] = {
-    "json": Text(pl="Ten dokument jako GeoJSON", en="This document as GeoJSON"),
-    "html": Text(pl="Ten dokument jako HTML", en="This document as HTML"),
-    "jsonld": Text(pl="Ten dokument jako RDF (JSON-LD)", en="This document as RDF (JSON-LD)"),
-}
-"""Titles of links to the formats of features, by what `f` says."""
-
 NEXT_LINK = Text(pl="Obiekty (następne)", en="Items (next)")
 PREVIOUS_LINK = Text(pl="Obiekty (poprzednie)", en="Items (prev)")
 

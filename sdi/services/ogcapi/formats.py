@@ -1,0 +1,85 @@
+"""The formats of features: their media types, how one is chosen, and what stands around the rows of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sdi.model.text import Text
+from sdi.services.ogcapi.splice import dumps
+from sdi.store.columns import Column
+from sdi.store.crs import CRS84, PL1992, Crs
+from sdi.store.selection import Form, Page
+from sdi.store.texts import csv_header
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One format of features."""
+
+    media_type: str
+    title: Text
+    """Of a link to it."""
+    form: Form = "geojson"
+    """What the store makes of a row for it."""
+
+
+FORMATS: dict[str, Format] = {
+    "json": Format("application/geo+json", Text(pl="Ten dokument jako GeoJSON", en="This document as GeoJSON")),
+    "jsonfg": Format("application/vnd.ogc.fg+json", Text(
+        pl="Ten dokument jako JSON-FG", en="This document as JSON-FG"), "jsonfg"),
+    "csv": Format("text/csv", Text(pl="Ten dokument jako CSV", en="This document as CSV"), "csv"),
+    "html": Format("text/html", Text(pl="Ten dokument jako HTML", en="This document as HTML")),
+    "jsonld": Format("application/ld+json", Text(
+        pl="Ten dokument jako RDF (JSON-LD)", en="This document as RDF (JSON-LD)")),
+}
+"""By what `f` says, the default first."""
+
+_RANGES = {"*/*": "json", "application/*": "json", "application/json": "json", "text/*": "html"} | {
+    format_.media_type: name for name, format_ in FORMATS.items()}
+
+JSON_FG_CONFORMANCE = tuple(
+    f"http://www.opengis.net/spec/json-fg-1/1.0/conf/{name}" for name in ("core", "types-schemas"))
+_PROFILE = "http://www.opengis.net/def/profile/OGC/0/jsonfg-plus"
+
+CRLF = b"\r\n"
+
+
+def negotiated(accept: str) -> str | None:
+    """The format that a field Accept wants most (RFC 9110, clause 12.5.1); None where it names none of ours."""
+    ranges: list[tuple[float, str]] = []
+    for part in accept.split(","):
+        media_range, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        weights = [text[2:] for text in parameters if text.startswith("q=")]
+        try:
+            weight = float(weights[0]) if weights else 1.0
+        except ValueError:
+            continue
+        if media_range in _RANGES and weight > 0:
+            ranges.append((-weight, _RANGES[media_range]))
+    return min(ranges, key=lambda found: found[0])[1] if ranges else None
+
+
+def crs_shown(name: str, given: Crs | None) -> Crs:
+    """The CRS of a format's coordinates: the one that was asked for; without, in JSON-FG that of the register."""
+    return given or (PL1992 if name == "jsonfg" else CRS84)
+
+
+def frame(
+    name: str, members: dict[str, Any], page: Page, columns: Sequence[Column], feature_type: str, schema: str
+) -> tuple[bytes, bytes]:
+    """What stands before the rows of a collection and after them. `members` of a FeatureCollection."""
+    if name == "csv":
+        return csv_header(columns, geometry=page.geometry) + CRLF, CRLF if members["numberReturned"] else b""
+    if name == "jsonfg":
+        members = json_fg(members, page.crs, feature_type, schema)
+    return dumps(members)[:-1] + b',"features":[', b"]}"
+
+
+def json_fg(members: dict[str, Any], crs: Crs, feature_type: str, schema: str) -> dict[str, Any]:
+    """Members of a feature or collection with those that JSON-FG adds (OGC 21-045r1, clauses 8, 13 and 14)."""
+    profile = {"rel": "profile", "href": _PROFILE}
+    return {
+        **members, "conformsTo": list(JSON_FG_CONFORMANCE), "featureType": feature_type, "featureSchema": schema,
+        "coordRefSys": crs.uri, "links": [*members["links"], profile]}
