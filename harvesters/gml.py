@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import IO, Annotated, ClassVar
 from zipfile import ZipInfo
 
@@ -25,6 +27,8 @@ from sdi.harvest.unpack import is_gzip, is_zip, member, members, plain_or_gzip
 
 SUFFIXES = (".gml", ".xml", ".gz", ".zip")
 """What is taken from a folder."""
+LARGE = 1 << 23
+"""Bytes of a packed document from which on it is worth while to unpack it to a file and cut it."""
 
 
 class GmlParameters(FileParameters):
@@ -45,7 +49,11 @@ class Part:
     info: ZipInfo | None = None
     """Where it is one of a zip."""
     piece: Slice | None = None
-    """Where it is not packed."""
+    """Where it can be cut."""
+    path: Path | None = None
+    """Of the file that the slice is of, where that is not the delivery itself."""
+    packed: float = 1.0
+    """Bytes of the delivery for each of the slice."""
 
 
 Notes = tuple[str, Tally]
@@ -62,6 +70,8 @@ class Harvester:
         self._job, self._parameters = job, parameters
         self._deliveries = Deliveries(parameters, job.home, SUFFIXES, job.source.tls)
         self._limits = parameters.limits
+        self._unpacked: list[IO[bytes]] = []
+        """Documents of the delivery that is being read; closed, they are gone."""
 
     def gather(self) -> Generator[Unit, Delivery, None]:
         """A unit per file or address. Raises SourceError where there is none."""
@@ -79,12 +89,14 @@ class Harvester:
         yield from self.conclude(delivery, notes)
 
     def parts(self, delivery: Delivery) -> Iterator[Part]:
-        """Slices of a document that is not packed, else its documents."""
+        """Slices of its documents; a small one of a zip is read as it is packed."""
         name = delivery.unit.id
         if is_zip(delivery.path):
-            yield from (Part(f"{name}/{info.filename}", info) for info in members(delivery.path, name)[0])
+            for info in members(delivery.path, name)[0]:
+                part = Part(f"{name}/{info.filename}", info)
+                yield from (part,) if info.file_size < LARGE else self._cut(delivery, part, info.compress_size)
         elif is_gzip(delivery.path):
-            yield Part(name)
+            yield from self._cut(delivery, Part(name), delivery.bytes)
         else:
             yield from (Part(name, piece=piece) for piece in slices(delivery.path))
 
@@ -92,21 +104,22 @@ class Harvester:
         """The bytes of a slice, or of a document as it lies in its zip."""
         if part.info is not None:
             return part.info.compress_size
-        return 0 if part.piece is None or part.piece.end is None else part.piece.end - part.piece.start
+        if part.piece is None or part.piece.end is None:
+            return 0
+        return int((part.piece.end - part.piece.start) * part.packed)
 
     def read_part(self, delivery: Delivery, part: Part) -> Generator[Read, None, Notes]:
         """The objects of a part; returns what there is to say about its document."""
         crs, line = self._parameters.crs, 0
         recalled = None
         if part.piece is not None:
-            recalled = Recalled.of(part.piece, delivery.path, self._job.memory) if part.piece.member else None
+            path = part.path or delivery.path
+            recalled = Recalled.of(part.piece, path, self._job.memory) if part.piece.member else None
             opened: AbstractContextManager[IO[bytes]] = (
-                part.piece.open(delivery.path) if recalled is None else BytesIO(recalled.document))
+                part.piece.open(path) if recalled is None else BytesIO(recalled.document))
             line = part.piece.line
-        elif part.info is not None:
-            opened = member(delivery.path, part.info, part.name, self._limits)
         else:
-            opened = plain_or_gzip(delivery.path, part.name, self._limits)
+            opened = self._opened(delivery, part)
         geometries = GeometryReader(f"urn:ogc:def:crs:EPSG::{crs}" if crs else None, self._parameters.axis)
         chooser = RegisterChooser(self._job.registers, self._job.feature_types, geometries)
         with opened as stream:
@@ -115,8 +128,27 @@ class Harvester:
                 return part.name, (yield from read_members(document, chooser))
             return part.name, (yield from recalled.between(read_members(document, chooser, recalled.left)))
 
+    def _opened(self, delivery: Delivery, part: Part) -> AbstractContextManager[IO[bytes]]:
+        """A whole document, unpacked on the way."""
+        if part.info is not None:
+            return member(delivery.path, part.info, part.name, self._limits)
+        return plain_or_gzip(delivery.path, part.name, self._limits)
+
+    def _cut(self, delivery: Delivery, part: Part, packed: int) -> Iterator[Part]:
+        """The slices of a packed document, which has to be unpacked for it."""
+        file = NamedTemporaryFile(dir=self._job.scratch, prefix=f"{self._job.source.id}.")
+        self._unpacked.append(file)
+        with self._opened(delivery, part) as stream:
+            shutil.copyfileobj(stream, file, 1 << 20)
+        file.flush()
+        path, size = Path(file.name), file.tell()
+        for piece in slices(path):
+            yield Part(part.name, piece=piece, path=path, packed=packed / max(size, 1))
+
     def conclude(self, delivery: Delivery, notes: Sequence[Notes]) -> Iterator[Read]:
         """What was not known in each document, and the files of a zip that are none."""
+        while self._unpacked:
+            self._unpacked.pop().close()
         documents: dict[str, Tally] = {}
         for document, tally in notes:
             documents.setdefault(document, Tally()).add(tally)

@@ -25,7 +25,6 @@ class Archive:
 
         What was written is thrown away where `write` raises.
         """
-        self.incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
         temporary = self.incoming / f"{source}.{uuid4().hex}"
         os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         try:
@@ -44,7 +43,8 @@ class Archive:
         return sha256, size
 
     def sweep(self, source: str) -> None:
-        """Remove what a killed run of the source left half-written; only for the holder of the source's lock."""
+        """Remove what a killed run of the source left in `incoming`; only for the holder of the source's lock."""
+        self.incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
         for leftover in self.incoming.glob(f"{source}.*"):
             leftover.unlink(missing_ok=True)
 

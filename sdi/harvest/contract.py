@@ -129,11 +129,16 @@ class Job:
     """Extent of the county in EPSG:2180 (min easting, min northing, max easting, max northing)."""
     memory: Memory = field(default_factory=Memory)
     """What a harvester that can tell the bytes of an object need not read again."""
+    scratch: Path | None = None
+    """For temporary files whose names begin with the source's id and a dot; those left behind are swept up."""
 
     @classmethod
-    def of(cls, source: Source, region: Region, home: Path, memory: Memory) -> Self:
+    def of(
+        cls, source: Source, region: Region, home: Path, memory: Memory, scratch: Path | None = None
+    ) -> Self:
         """The job of harvesting a source of a region."""
-        return cls(source, region.owned_by(source), region.registers, home, region.bounds(source.county), memory)
+        bounds = region.bounds(source.county)
+        return cls(source, region.owned_by(source), region.registers, home, bounds, memory, scratch)
 
 
 class Harvester[P: BaseModel](Protocol):

@@ -151,7 +151,8 @@ class _Attempt:
         self.archive = Archive(settings.var)
         self.archive.sweep(source.id)
         self.remembering = Remembering(settings.var / "memory", source, region, self.fingerprint)
-        self.harvester = kind(Job.of(source, region, settings.home, self.remembering.memory), parameters)
+        job = Job.of(source, region, settings.home, self.remembering.memory, self.archive.incoming)
+        self.harvester = kind(job, parameters)
         self.books = Run.start(connection, source, self.fingerprint, self.feature_types, anew)
 
     def run(self, since: float) -> Outcome:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import os
 import random
 import shutil
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +39,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("delivery") / "egib.gml"
     write_egib(Survey(Scenario(parcels=250)), "0415", path)
     return path.read_bytes()
+
+
+def zipped(delivery: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("egib.gml", delivery)
+    return buffer.getvalue()
 
 
 class Node:
@@ -180,6 +190,23 @@ def test_only_what_changed_is_read(nodes: Callable[[str], Node], whole: bytes, r
     read.clear()
     assert node.harvest(joined(head.replace(b"<gml:boundedBy>", b"\n<gml:boundedBy>") + b"\n", members, tail)).good
     assert len(read) == len(members)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zipped], ids=["gzip", "zip"])
+def test_a_packed_delivery_is_cut_and_remembered_as_well(
+    nodes: Callable[[str], Node], whole: bytes, read: list[str], monkeypatch: pytest.MonkeyPatch,
+    pack: Callable[[bytes], bytes],
+) -> None:
+    monkeypatch.setattr("harvesters.gml.LARGE", 60_000)
+    node, plain = nodes("ours"), nodes("other")
+    done, peer = node.harvest(pack(whole)), plain.harvest(whole)
+    for key in ("read", "staged", "left_out", "issues", "feature_types"):
+        assert done.summary[key] == peer.summary[key]
+    members = len(read) / 2
+    read.clear()
+    assert node.harvest(pack(whole + b"\n")).state == "unchanged"
+    assert len(read) < members / 20
+    assert not list((node.settings.var / "archive" / "incoming").iterdir())
 
 
 def test_what_left_the_store_behind_our_back_is_read(
