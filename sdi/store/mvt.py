@@ -2,9 +2,9 @@
 
 Each layer takes the objects that touch the tile. Where they are more than FULL, it takes of each cell of a grid laid
 over the tile the one object nearest to the cell's middle, found by the spatial index: the cost of a tile is bounded
-however many objects there are, and the choice is the same each time and on both sides of an edge. Should the layers
-together still be too many bytes, the smallest objects of all layers are left out. Coordinates are snapped to the tile's
-grid, so borders that are shared stay shared.
+however many objects there are, and the choice is the same each time. Should the layers together still be too many
+bytes, the smallest objects of all layers are left out. Either may leave an object across an edge on one side only.
+Coordinates are snapped to the tile's grid, so borders that are shared stay shared.
 """
 
 from __future__ import annotations

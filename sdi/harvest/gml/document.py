@@ -137,7 +137,7 @@ class Document:
             if role == "members":
                 grown = list(child) if child is not growing else list(child)[:-1]
                 features += grown
-                _cut(child, grown)
+                del child[:len(grown)]
             elif child is growing:
                 continue
             elif role == "member":
@@ -148,7 +148,8 @@ class Document:
             elif role == "bounds":
                 envelope = next(child.iter(*_BOUNDS), None)
                 self.srs_name = envelope.get("srsName") if envelope is not None else None
-        _cut(root, children if final else children[:-1])
+        # What is cut out lives on as long as it is referred to.
+        del root[:len(children) if growing is None else -1]
         return features
 
     def _endless(self, parser: etree.XMLPullParser) -> SourceError:
@@ -186,12 +187,6 @@ def _role(tag: str) -> Literal["member", "members", "bounds", "object", "other"]
 def _started(parser: etree.XMLPullParser) -> etree._Element | None:
     """The first element that has started since the last call."""
     return next((element for _, element in parser.read_events() if isinstance(element, etree._Element)), None)
-
-
-def _cut(parent: etree._Element, children: list[etree._Element]) -> None:
-    """Take children and the white space after them out of the tree; they live on as long as they are referred to."""
-    for child in children:
-        parent.remove(child)
 
 
 def exception_text(document: bytes) -> str:
