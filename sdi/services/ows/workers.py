@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import IO, Self
 
 from sdi.errors import PublicationError, SettingsError
+from sdi.services.ows.mapfile import SRS
+from sdi.services.ows.projections import write_projections
 
 BACKLOG = 4096
 """Requests that may wait for a worker; the kernel's somaxconn may lower it."""
@@ -40,7 +42,7 @@ _SOCKET_MOST = 107
 def write_config(config: Path, maps: Path) -> Path:
     """Write a `mapserver.conf` that lets the workers open the `.map` files below `maps`, and no other; returns it.
 
-    Workers read it once, when they start; mapfiles are read on each request.
+    Beside it goes what their PROJ reads. Workers read both once, when they start; mapfiles are read on each request.
     """
     folder = str(maps.resolve())
     if forbidden := sorted(set(folder) & set('",\\^\n')) or [f"{part}/" for part in re.findall(r"\.+(?=/)", folder)]:
@@ -54,7 +56,12 @@ def write_config(config: Path, maps: Path) -> Path:
         "  END\nEND\n",
         encoding="utf-8",
     )
+    write_projections(_projections(config), (int(name.removeprefix("EPSG:")) for name in SRS.split()))
     return config
+
+
+def _projections(config: Path) -> Path:
+    return config.resolve().parent / "proj"
 
 
 def mapserv() -> str:
@@ -150,7 +157,9 @@ class MapservPool:
         """Ours, without addresses of the data files that Python wheels bring for their own PROJ and GDAL."""
         alien = {"PROJ_LIB", "PROJ_DATA", "GDAL_DATA", "GDAL_DRIVER_PATH", "MS_MAPFILE", "MS_MAP_PATTERN"}
         kept = {name: value for name, value in os.environ.items() if name not in alien}
-        return kept | {"MAPSERVER_CONFIG_FILE": str(self.config.resolve()), "LC_ALL": "C.UTF-8"}
+        projections = _projections(self.config)
+        return kept | {"MAPSERVER_CONFIG_FILE": str(self.config.resolve()), "LC_ALL": "C.UTF-8"} | (
+            {"PROJ_DATA": str(projections)} if projections.is_dir() else {})
 
     def _note(self, message: str) -> None:
         self._stderr.write(f"{time.strftime('%FT%T%z')} sdi: {message}\n".encode())

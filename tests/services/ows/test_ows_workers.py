@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,8 @@ import pytest
 
 from sdi.errors import SettingsError
 from sdi.services.ows import fastcgi
+from sdi.services.ows.mapfile import SRS
+from sdi.services.ows.projections import write_projections
 from sdi.services.ows.workers import MapservPool, write_config
 
 MAP = """MAP NAME "one" EXTENT 0 0 1 1 SIZE 10 10 PROJECTION "init=epsg:2180" END
@@ -56,6 +59,34 @@ def test_only_maps_of_the_folder_open(pool: MapservPool, tmp_path: Path) -> None
     assert "Zażółć".encode() in capabilities(pool, inside)
     for other in (tmp_path / "outside.map", Path("/etc/passwd"), inside.parent / ".." / ".." / "outside.map"):
         assert b"Web application error" in capabilities(pool, other)
+
+
+def test_projections_from_the_file_are_those_of_the_database(tmp_path: Path) -> None:
+    """The boxes of a county in every published CRS; and the file is what they were made from."""
+    (tmp_path / "m.map").write_text(
+        f'''MAP NAME "m" EXTENT 466274 529988 495856 563139 SIZE 10 10 PROJECTION "init=epsg:2180" END
+        WEB METADATA "ows_enable_request" "*" "wms_title" "m" "wms_srs" "{SRS} CRS:84" "wms_bbox_extended" "true"
+        "wms_onlineresource" "http://a/" END END
+        LAYER NAME "l" TYPE POINT STATUS OFF FEATURE POINTS 470000 530000 END END PROJECTION "init=epsg:2180" END
+        METADATA "wms_title" "l" "wms_extent" "470000 530000 480000 540000" END END END''', encoding="utf-8")
+    config = write_config(tmp_path / "mapserver.conf", tmp_path)
+
+    def boxes() -> list[bytes]:
+        with MapservPool(tmp_path / "sock", 1, config, tmp_path / "log") as pool:
+            document = capabilities(pool, tmp_path / "m.map")
+        return [line.strip() for line in document.splitlines() if b"BoundingBox" in line or b"minx=" in line]
+
+    by_file = boxes()
+    shutil.rmtree(tmp_path / "proj")
+    assert boxes() == by_file
+    assert sum(b"minx=" in line for line in by_file) == 2 * 10
+    (write_projections(tmp_path / "proj", [2180]) or tmp_path).joinpath("epsg").write_text("<2180> +proj=longlat <>\n")
+    assert boxes() != by_file
+
+
+def test_without_the_data_of_proj_it_goes_its_own_way(tmp_path: Path) -> None:
+    assert write_projections(tmp_path / "proj", [2180], installed=tmp_path) is None
+    assert not (tmp_path / "proj").exists()
 
 
 def test_a_killed_worker_is_replaced(pool: MapservPool, tmp_path: Path) -> None:
