@@ -17,11 +17,10 @@ from sdi.services.wfs.geometry import children, local
 SERVICE = "WFS"
 STORED = ("STOREDQUERY_ID", "STOREDQUERYID")
 _PER_QUERY = ("FILTER", "SRSNAME", "PROPERTYNAME", "SORTBY", "FEATUREVERSION")
-_ATTRIBUTES = {
-    "service": "SERVICE", "version": "VERSION", "resultType": "RESULTTYPE", "outputFormat": "OUTPUTFORMAT",
-    "count": "COUNT", "maxFeatures": "MAXFEATURES", "startIndex": "STARTINDEX", "valueReference": "VALUEREFERENCE",
-    "resolve": "RESOLVE", "updateSequence": "UPDATESEQUENCE",
-}
+_ATTRIBUTES = (
+    "SERVICE", "VERSION", "RESULTTYPE", "OUTPUTFORMAT", "COUNT", "MAXFEATURES", "STARTINDEX", "VALUEREFERENCE",
+    "RESOLVE", "UPDATESEQUENCE",
+)
 _LISTS = {"AcceptVersions": "ACCEPTVERSIONS", "AcceptFormats": "ACCEPTFORMATS", "Sections": "SECTIONS"}
 _NAMESPACES = (
     'xmlns:wfs="http://www.opengis.net/wfs" xmlns:fes="http://www.opengis.net/fes/2.0" '
@@ -57,7 +56,7 @@ def of_xml(body: bytes) -> dict[str, str]:
     """The pairs of a request as XML. Raises OwsError."""
     root = parse_xml(body)
     pairs = {"SERVICE": SERVICE, "REQUEST": local(root)}
-    pairs |= {_ATTRIBUTES[str(key)]: str(value) for key, value in root.attrib.items() if key in _ATTRIBUTES}
+    pairs |= {key: value for key, value in _attributes(root).items() if key in _ATTRIBUTES}
     for child in children(root):
         if local(child) in _LISTS:
             pairs[_LISTS[local(child)]] = ",".join((e.text or "").strip() for e in children(child))
@@ -76,11 +75,17 @@ def of_xml(body: bytes) -> dict[str, str]:
     return pairs | _joined([_query(e) for e in queries])
 
 
+def _attributes(element: etree._Element) -> dict[str, str]:
+    """Attributes by their names in capitals: OWSLib writes `typenames` and `outputformat`, each in small letters."""
+    return {str(key).upper(): str(value) for key, value in element.attrib.items()}
+
+
 def _query(element: etree._Element) -> dict[str, str]:
-    names = re.split(r"[\s,]+", (element.get("typeNames") or element.get("typeName") or "").strip())
+    given = _attributes(element)
+    names = re.split(r"[\s,]+", (given.get("TYPENAMES") or given.get("TYPENAME") or "").strip())
     if len(names) > 1:
         raise joins()
-    pairs = {"TYPENAMES": names[0], "SRSNAME": element.get("srsName") or ""}
+    pairs = {"TYPENAMES": names[0], "SRSNAME": given.get("SRSNAME", "")}
     properties = [(e.text or "").strip() for e in children(element) if local(e) == "PropertyName"]
     pairs["PROPERTYNAME"] = ",".join(properties)
     for child in children(element):

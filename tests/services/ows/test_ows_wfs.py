@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import zipfile
@@ -118,6 +119,17 @@ def test_hits_by_xml(node: Node) -> None:
       </GetFeature>"""
     root = etree.fromstring(httpx.post(f"{node.url}/powiat/wfs", content=body, trust_env=False).content)
     assert root.get("numberMatched") == str(OWN)
+
+
+def test_owslib_filters_by_post(node: Node) -> None:
+    """It writes the names of attributes in small letters."""
+    from owslib.wfs import WebFeatureService
+
+    service = WebFeatureService(f"{node.url}/powiat/wfs", version="2.0.0")
+    text = """<Filter xmlns="http://www.opengis.net/fes/2.0"><PropertyIsLessThan><ValueReference>porzadek</ValueReference>
+      <Literal>2</Literal></PropertyIsLessThan></Filter>"""
+    answer = service.getfeature(typename=["sdi:dzialki"], filter=text, outputFormat="application/json", method="Post")
+    assert [feature["properties"]["porzadek"] for feature in json.load(answer)["features"]] == [0, 1]
 
 
 def test_a_tenant_gives_its_own_only(node: Node) -> None:
