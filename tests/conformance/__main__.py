@@ -11,30 +11,19 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import signal
-import socket
-import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
-import httpx
-
-from sdi.db.cluster import node_database
 from sdi.settings import Settings
 from tests.conformance.schemas import serving
 from tests.conformance.suites import SUITES, Outcome, Suite, Unavailable, run, summary
-from tests.conftest import HOME, new_database
+from tests.conftest import HOME
+from tests.demo_node import demo_node
 
 FAILED, UNAVAILABLE = 1, 3
 
 TENANT = "powiat-torunski"
-
-START_S = 600
 
 
 def main() -> int:
@@ -57,8 +46,8 @@ def main() -> int:
         if options.node:
             codes = [_tell(suite, options.node.rstrip("/"), folder, schemas.port) for suite in chosen]
         else:
-            with _node(settings, folder, options.parcels) as address:
-                codes = [_tell(suite, address, folder, schemas.port) for suite in chosen]
+            with demo_node(settings, folder, options.parcels) as node:
+                codes = [_tell(suite, node.url, folder, schemas.port) for suite in chosen]
     for address in sorted(schemas.missing):
         print(f"A suite asked for {address}, which is not in {shared / 'schemas'}")
     return FAILED if FAILED in codes else max(codes)
@@ -91,51 +80,6 @@ def _skips(results: list[Outcome]) -> Counter[str]:
         else f"{outcome.test}: {outcome.message[:200]}"
         for outcome in results if outcome.status == "SKIP"
     )
-
-
-@contextmanager
-def _node(settings: Settings, folder: Path, parcels: int) -> Iterator[str]:
-    """A demo node on ports of its own, with a database of its own; its address."""
-    own = replace(settings, var=folder / "node")
-    shutil.rmtree(own.var, ignore_errors=True)
-    own.var.mkdir(parents=True)
-    port, wfs_port = _free_ports(2)
-    address = f"http://localhost:{port}"
-    with node_database(own) as server, new_database(server) as database:
-        environment = os.environ | {
-            "SDI_DATABASE_URL": database.url, "SDI_VAR": str(own.var), "SDI_HOME": str(HOME), "SDI_PORT": str(port),
-            "SDI_PUBLIC_URL": address, "SDI_DEMO_WFS_PORT": str(wfs_port),
-        }
-        with (folder / "node.log").open("w", encoding="utf-8") as log:
-            node = subprocess.Popen([sys.executable, "-m", "sdi", "demo", "--parcels", str(parcels)], env=environment,
-                                    stdout=log, stderr=subprocess.STDOUT)
-        try:
-            print(f"Starting a node of {parcels} parcels at {address} …", flush=True)
-            _wait(node, address, folder)
-            yield address
-        finally:
-            node.send_signal(signal.SIGINT)
-            node.wait(60)
-
-
-def _wait(node: subprocess.Popen[bytes], address: str, folder: Path) -> None:
-    """Until the node answers. Exits where it does not."""
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline and node.poll() is None:
-        try:
-            if httpx.get(f"{address}/health", timeout=5).status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.5)
-    raise SystemExit(f"The node did not start; see {folder / 'node.log'}")
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [listener.getsockname()[1] for listener in sockets]
-    for listener in sockets:
-        listener.close()
-    return ports
 
 
 if __name__ == "__main__":
