@@ -334,6 +334,8 @@ def test_documents_lead_to_each_other(tiled: Client, database: Database, dzialki
     rel = "http://www.opengis.net/def/rel/ogc/1.0"
     addresses = {link["rel"]: link["href"] for link in landing["links"]}
     assert tiled.get(addresses[f"{rel}/tiling-schemes"]).json()["tileMatrixSets"][1]["id"] == "PL1992"
+    # OpenLayers goes by these names; of EPSG's own, x and y, it would take the northing for an easting.
+    assert tiled.get("/0415/ogcapi/tileMatrixSets/PL1992").json()["orderedAxes"] == ["N", "E"]
     collection = tiled.get("/0415/ogcapi/collections/dzialki?f=json").json()
     own = next(link["href"] for link in collection["links"] if link["rel"] == f"{rel}/tilesets-vector")
     for lists in (addresses[f"{rel}/tilesets-vector"], own):
