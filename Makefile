@@ -1,7 +1,7 @@
 # Everything a newcomer needs; `make` lists it.
 PY := .venv/bin/python
 
-.PHONY: help setup demo test lint types bench conformance clean
+.PHONY: help setup demo test lint types bench conformance acceptance clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -34,6 +34,10 @@ bench: setup  ## measure against peers; ARGS="--parcels 500000" writes docs/benc
 
 conformance: setup  ## the OGC's own test suites against a demo node (wants Java 17 and Maven)
 	@$(PY) -m tests.conformance
+
+acceptance: setup  ## real clients against a demo node: QGIS, GDAL, OWSLib, OpenLayers, MapLibre
+	-@setup/packages tests/acceptance/apt.txt
+	@$(PY) -m tests.acceptance $(ARGS)
 
 clean:  ## remove the environment and caches; the data in var/ stays
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
