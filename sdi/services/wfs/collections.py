@@ -201,9 +201,11 @@ def _numbers(version: Version, page: Page) -> dict[str, str]:
 
 
 def _links(request: FeatureRequest, page: Page, address: str) -> dict[str, str]:
-    """Addresses of the next and the previous page (WFS 2.0, 7.7.4.4)."""
-    if request.version.number != "2.0.0" or request.hits or request.single:
+    """Addresses of the next and the previous page (WFS 2.0, 7.7.4.4); after a count, next is the first page."""
+    if request.version.number != "2.0.0" or request.single:
         return {}
+    if request.hits:
+        return {"next": _link(request, request.start, request.count, address)} if page.matched else {}
     links = {}
     if page.more:
         links["next"] = _link(request, request.start + page.returned, request.count, address)
@@ -214,7 +216,7 @@ def _links(request: FeatureRequest, page: Page, address: str) -> dict[str, str]:
 
 
 def _link(request: FeatureRequest, start: int, count: int, address: str) -> str:
-    kept = {key: value for key, value in request.pairs.items() if value and key != "MAXFEATURES"}
+    kept = {key: value for key, value in request.pairs.items() if value and key not in ("MAXFEATURES", "RESULTTYPE")}
     return f"{address}?{urlencode(kept | {'COUNT': str(count), 'STARTINDEX': str(start)}, safe=':,/')}"
 
 

@@ -15,6 +15,7 @@ from lxml import etree
 from psycopg import sql
 from shapely.geometry.base import BaseGeometry
 
+from sdi.model.text import Text
 from sdi.services.wfs.geometry import area_of, children, geometry_of, local, wrong
 from sdi.services.wfs.identifiers import fid_of
 from sdi.services.wfs.versions import GEOMETRY, Version
@@ -39,6 +40,8 @@ TEMPORAL = {
 KINDS = {"IsPoint": 0, "IsCurve": 1, "IsSurface": 2}
 """Functions over the geometry, and the dimension they ask for: by them QGIS (3.30 and later) shows a type of any
 geometry as a layer for each kind."""
+_INHERITED = ("metaDataProperty", "description", "descriptionReference", "identifier", "name")
+"""Properties that every feature inherits from GML; ours have none of them."""
 METRES = {"": 1.0, "m": 1.0, "metre": 1.0, "meter": 1.0, "metres": 1.0, "meters": 1.0, "km": 1000.0,
           "kilometer": 1000.0, "urn:ogc:def:uom:epsg::9001": 1.0}
 _REFERENCES = ("ValueReference", "PropertyName")
@@ -233,13 +236,19 @@ class Filter:
     # Names and values
 
     def _is_geometry(self, element: etree._Element) -> bool:
-        return local(element) in _REFERENCES and property_name(element.text) == GEOMETRY
+        return local(element) in _REFERENCES and property_name(element.text) in (GEOMETRY, "boundedBy")
 
     def _column(self, element: etree._Element) -> tuple[Column, sql.Composable]:
         if local(element) not in _REFERENCES:
             raise wrong(f"{local(element)} zamiast nazwy własności",
                         f"{local(element)} instead of a property")
-        column = self.columns.get(property_name(element.text))
+        name = property_name(element.text)
+        column = self.columns.get(name)
+        if column is None and name in _INHERITED:
+            return Column(name, "text", Text(pl=name, en=name)), sql.SQL("null::text")
+        if column is None and self._is_geometry(element):
+            raise wrong(f"{name} to geometria; do niej są warunki przestrzenne",
+                        f"{name} is a geometry; spatial operators are for it", "OperationProcessingFailed", 403)
         if column is None:
             known = ", ".join(self.columns)
             raise wrong(f"nieznana własność {(element.text or '')[:80]!r}; są: {known}",

@@ -39,9 +39,9 @@ def children(element: etree._Element) -> list[etree._Element]:
     return [child for child in element if isinstance(child.tag, str)]
 
 
-def wrong(pl: str, en: str) -> OwsError:
-    """A filter that cannot be answered."""
-    return OwsError("InvalidParameterValue", Text(pl=f"FILTER: {pl}", en=f"FILTER: {en}"), "filter")
+def wrong(pl: str, en: str, code: str = "InvalidParameterValue", status: int = 400) -> OwsError:
+    """A filter that cannot be answered; the status is that of the code in WFS 2.0, annex D."""
+    return OwsError(code, Text(pl=f"FILTER: {pl}", en=f"FILTER: {en}"), "filter", status)
 
 
 def area_of(element: etree._Element, version: Version) -> Area | None:
@@ -66,6 +66,8 @@ def geometry_of(element: etree._Element, version: Version) -> BaseGeometry | Non
         shape = _shape(element)
     except (ValueError, shapely.errors.ShapelyError) as error:
         raise wrong(f"gml:{local(element)} jest niepoprawne", f"gml:{local(element)}: {error}") from error
+    if shape.length == 0 and not shape.is_empty and shape.geom_type in ("LineString", "Polygon"):
+        shape = shapely.Point(shape.bounds[:2])  # the extent of a single point, as programs write it
     stored = _as_stored(shape, crs)
     if not stored.is_valid:
         reason = shapely.is_valid_reason(stored)

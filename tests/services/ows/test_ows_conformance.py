@@ -87,3 +87,56 @@ def test_the_next_page_goes_on_in_the_order_that_was_asked_for(node: Node, metho
     address = etree.fromstring(page.content).get("previous")
     page = httpx.get(f"{node.url}/powiat/wfs?{address.partition('?')[2]}", trust_env=False)
     assert values(page, "id") == expected[2:4]
+
+
+def test_a_count_links_to_the_first_page(node: Node) -> None:
+    """PagingTests.getFeatureWithHitsOnly."""
+    hits = etree.fromstring(get(node, RESULTTYPE="hits", COUNT=2).content)
+    page = httpx.get(f"{node.url}/powiat/wfs?{hits.get('next').partition('?')[2]}", trust_env=False)
+    assert values(page, "id") == values(get(node, COUNT=2), "id")
+    none = etree.fromstring(get(node, RESULTTYPE="hits", RESOURCEID="dzialki.999999999").content)
+    assert (none.get("numberMatched"), none.get("next")) == ("0", None)
+
+
+NULL = "<PropertyIsNull><ValueReference>{}</ValueReference></PropertyIsNull>"
+EQUAL = "<PropertyIsEqualTo><ValueReference>{}</ValueReference><Literal>x</Literal></PropertyIsEqualTo>"
+
+
+@pytest.mark.parametrize(("condition", "expected"), [
+    (NULL.format("gml:name"), 3), (f"<Not>{NULL.format('gml:identifier')}</Not>", 0),
+    (EQUAL.format("gml:description"), 0),
+])
+def test_what_is_inherited_from_gml_is_not_there(node: Node, condition: str, expected: int) -> None:
+    """PropertyIsNullOperatorTests.gmlNameIsNull."""
+    assert len(values(get(node, FILTER=f"<Filter>{condition}</Filter>", COUNT=3), "id")) == expected
+
+
+@pytest.mark.parametrize("operand", ["gml:boundedBy", "sdi:geom"])
+def test_a_geometry_cannot_be_compared(node: Node, operand: str) -> None:
+    """ComparisonOperatorTests.invalidOperand_boundedBy; the status is that of WFS 2.0, table D.2."""
+    answer = get(node, FILTER=f"<Filter>{EQUAL.format(operand)}</Filter>")
+    exception = etree.fromstring(answer.content).find("{*}Exception")
+    assert (answer.status_code, exception.get("exceptionCode")) == (403, "OperationProcessingFailed")
+
+
+@pytest.mark.parametrize("form", [
+    "<gml:LineString><gml:posList>{0} {0}</gml:posList></gml:LineString>",
+    "<gml:Polygon><gml:exterior><gml:LinearRing><gml:posList>{0} {0} {0} {0} {0}</gml:posList></gml:LinearRing>"
+    "</gml:exterior></gml:Polygon>",
+])
+def test_the_extent_of_a_point_is_that_point(node: Node, form: str) -> None:
+    """IntersectsTests, which make a polygon and a line of the extent of the first object."""
+    asked = {"TYPENAMES": "urzadzenia_wodociagowe"}
+    features = etree.fromstring(get(node, **asked).content)
+    (position,) = features.xpath("//*[local-name() = 'pos']/text()")
+    condition = f"<Intersects><ValueReference>geom</ValueReference>{form.format(position)}</Intersects>"
+    found = get(node, **asked, FILTER=f"<Filter>{condition}</Filter>")
+    assert values(found, "id") == ["punkt"]
+
+
+def test_the_capabilities_tell_how_references_are_resolved(node: Node) -> None:
+    """ServiceMetadataTests.capabilitiesDocCorrespondsToWfsSimple."""
+    root = etree.fromstring(node.get("powiat/wfs", SERVICE="WFS", REQUEST="GetCapabilities").content)
+    for operation in ("GetFeature", "GetPropertyValue"):
+        found = root.xpath(f"//*[@name='{operation}']/*[@name='resolve']//*[local-name() = 'Value']/text()")
+        assert found == ["none", "local"]
