@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import sys
 from collections import Counter
@@ -24,6 +25,9 @@ from tests.demo_node import demo_node
 FAILED, UNAVAILABLE = 1, 3
 
 TENANT = "powiat-torunski"
+
+_NAMES = re.compile(r"\{[^}]*\}\w+")
+"""Qualified names as Java writes them: so that one reason is told once, not for each feature type."""
 
 
 def main() -> int:
@@ -77,7 +81,7 @@ def _skips(results: list[Outcome]) -> Counter[str]:
     """Why tests were skipped, and how many for that."""
     return Counter(
         "after another that did not pass" if " depends on not successfully finished " in outcome.message
-        else f"{outcome.test}: {outcome.message[:200]}"
+        else f"{outcome.test}: {_NAMES.sub('…', outcome.message)[:200]}"
         for outcome in results if outcome.status == "SKIP"
     )
 

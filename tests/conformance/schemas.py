@@ -22,11 +22,11 @@ class Schemas:
     """Addresses that were asked for and are not in the folder."""
 
     def find(self, address: str) -> bytes | None:
-        """What lies at an http address."""
+        """What lies at an http address; files may refer to those of other hosts by `../<host>/`, as they lie here."""
         parts = urlsplit(address)
-        root = (self.folder / (parts.hostname or "-")).resolve()
-        path = (root / parts.path.lstrip("/")).resolve()
-        if parts.hostname and path.is_relative_to(root) and root.parent == self.folder.resolve() and path.is_file():
+        folder = self.folder.resolve()
+        path = (folder / (parts.hostname or "-") / parts.path.lstrip("/")).resolve()
+        if path.is_relative_to(folder) and len(path.relative_to(folder).parts) > 1 and path.is_file():
             return path.read_bytes()
         self.missing.add(address)
         return None

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from lxml import etree
 
-from tests.conformance.schemas import serving
+from tests.conformance.schemas import Schemas, serving
 from tests.conformance.suites import POM, SUITES, outcomes, summary
 
 REPORT = """\
@@ -57,3 +57,12 @@ def test_schemas_come_from_the_folder_and_from_nowhere_else(tmp_path: Path, addr
         response = httpx.get(address, proxy=f"http://127.0.0.1:{schemas.port}", trust_env=False)
     assert response.status_code == status
     assert len(schemas.missing) == (status == 404)
+
+
+def test_schemas_may_refer_to_those_of_other_hosts(tmp_path: Path) -> None:
+    for name in ("schemas/one.example.org/one.xsd", "schemas/other.example.org/2001/other.xsd", "secret/secret.xsd"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"<{Path(name).stem}/>", encoding="utf-8")
+    schemas = Schemas(tmp_path / "schemas")
+    assert schemas.find("http://one.example.org/../other.example.org/2001/other.xsd") == b"<other/>"
+    assert schemas.find("http://one.example.org/../../secret/secret.xsd") is None
