@@ -20,6 +20,7 @@ import httpx
 
 from sdi.db.database import Database
 from sdi.errors import PublicationError
+from sdi.fingerprint import code, files
 from sdi.gateway.app import Gateway
 from sdi.gateway.engines import mapserv_pool
 from sdi.gateway.publications import ADDRESS_FILE, REGION_FILE, Build, OneBuild, read_build
@@ -89,14 +90,9 @@ def _records(database: Database, region: Region, settings: Settings) -> int:
 
 def _inputs(publication: Publication) -> str:
     """A digest of all that decides about a publication: declaration, addresses, content of the home, our own code."""
-    digest = hashlib.sha256()
-    for part in (publication.region.model_dump_json(), publication.public_url, publication.conninfo):
-        digest.update(repr(part).encode())
-    for folder in (Path(__file__).parent, publication.home / "metadata", publication.home / "tiles"):
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                digest.update(repr((str(path.relative_to(folder)), path.read_bytes())).encode())
-    return digest.hexdigest()
+    parts = (publication.region.model_dump_json(), publication.public_url, publication.conninfo, code(),
+             files([publication.home / "metadata", publication.home / "tiles"]))
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def _published_from(builds: Path) -> str:
@@ -149,8 +145,8 @@ def _write(builds: Path, publication: Publication, compiled: Mapping[str, Mappin
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     builds.chmod(0o700)  # mapfiles carry the password of an own database
-    for tenant, files in compiled.items():
-        for path, text in files.items():
+    for tenant, texts in compiled.items():
+        for path, text in texts.items():
             target = draft / tenant / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8")

@@ -8,6 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import TypeAdapter
 
+from sdi.fingerprint import files
 from sdi.model import yaml
 from sdi.model.text import Declared, Text
 
@@ -57,6 +58,8 @@ class Profile:
     """The content of one `metadata/` folder."""
 
     def __init__(self, folder: Path) -> None:
+        self.digest = files([folder])
+        """Of all of it, taken first: a file that changes meanwhile is at worst read twice."""
         self.themes = TypeAdapter(dict[str, Text]).validate_python(yaml.read(folder / "themes.yaml").data)
         self.services = TypeAdapter(dict[str, ServiceProfile]).validate_python(yaml.read(folder / "services.yaml").data)
         self._environment = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)

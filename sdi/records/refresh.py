@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from sdi.db.queries import query
 from sdi.model.region import Region, Tenant
 from sdi.model.register import Register
 from sdi.records.build import DATE_STAMP, Origin, Record, dataset_record, service_record
+from sdi.records.inputs import digests
 from sdi.records.profile import Profile, profile
 from sdi.records.validate import parse, words
 from sdi.store.statistics import tenant_statistics
@@ -24,23 +26,29 @@ def refresh(
 ) -> int:
     """Rebuild the records of the tenants that a county (4 digits) touches, or of all tenants; returns how many changed.
 
-    Runs in the caller's transaction (read committed), on a connection of the `harvest` role. Records of what is no
-    longer published are deleted; a record that says what it said keeps its text and its date. Raises PublicationError.
+    Only where something that they are made from has changed. Runs in the caller's transaction (read committed), on a
+    connection of the `harvest` role. Records of what is no longer published are deleted; a record that says what it
+    said keeps its text and its date. Raises PublicationError.
     """
     content = profile(home)
     tenants = [tenant for tenant in region.tenants.values() if county is None or _touched(tenant, county)]
+    known = {"known": list(region.tenants) if county is None else None}
     with connection.transaction():
         connection.execute(query("records", "lock"))
-        records = [r for tenant in tenants for r in _records(connection, content, region, tenant, public_url)]
+        wanted = digests(connection, content, region, tenants, public_url)
+        made = dict(connection.execute(query("records", "made")).fetchall())
+        stale = [tenant for tenant in tenants if made.get(tenant.id) != wanted[tenant.id]]
+        records = [r for tenant in stale for r in _records(connection, content, region, tenant, public_url)]
         at = datetime.now(UTC)
-        changed = connection.execute(
-            query("records", "prune"),
-            {"tenants": None if county is None else [t.id for t in tenants],
-             "identifiers": [r.identifier for r in records]},
-        ).rowcount
+        changed = connection.execute(query("records", "prune"), known | {
+            "tenants": [tenant.id for tenant in stale], "identifiers": [r.identifier for r in records]}).rowcount
+        connection.execute(query("records", "forget"), known)
+        count = Counter(record.tenant for record in records)
         with connection.cursor() as cursor:
             cursor.executemany(query("records", "upsert"), [_row(record, at) for record in records])
             changed += cursor.rowcount if records else 0
+            cursor.executemany(query("records", "note"), [
+                {"tenant": t.id, "digest": wanted[t.id], "records": count[t.id]} for t in stale])
     return changed
 
 

@@ -35,7 +35,31 @@ set content = excluded.content, modified_at = excluded.modified_at, title = excl
 where r.content <> excluded.content
 
 -- name: prune
--- Drop the records of some tenants (null: of the whole node) that are not among those just built.
+-- Drop the records of some tenants that are not among those just built, and of all tenants but the known (null: all are).
 delete from sdi.record
-where (%(tenants)s::text[] is null or tenant = any(%(tenants)s))
-  and identifier <> all(%(identifiers)s)
+where (tenant = any(%(tenants)s) and identifier <> all(%(identifiers)s))
+   or tenant <> all(%(known)s)
+
+-- name: states
+-- Digests of the counts and commits in each county and commune, which change with all that records say of them.
+select c.county, c.commune,
+       md5(string_agg(concat_ws(' ', c::text, f.first_at), ',' order by c.feature_type, c.source)) as state
+from sdi.count c
+join (select source, min(committed_at) as first_at from sdi.version group by source) f on f.source = c.source
+group by c.county, c.commune
+order by c.county, c.commune
+
+-- name: made
+-- What the records of each tenant were made from, of tenants that still have as many as were made.
+select i.tenant, i.digest
+from sdi.record_inputs i
+where i.records = (select count(*) from sdi.record r where r.tenant = i.tenant)
+
+-- name: forget
+-- Drop what is noted of tenants other than the known (null: all are).
+delete from sdi.record_inputs where tenant <> all(%(known)s)
+
+-- name: note
+-- Note what the records of a tenant were made from.
+insert into sdi.record_inputs (tenant, digest, records) values (%(tenant)s, %(digest)s, %(records)s)
+on conflict (tenant) do update set digest = excluded.digest, records = excluded.records
