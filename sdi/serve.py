@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import threading
 from collections.abc import Callable
-
-import uvicorn
-from uvicorn.supervisors import Multiprocess
 
 from sdi.db.cluster import node_database
 from sdi.db.migrate import migrate
 from sdi.errors import SettingsError
+from sdi.gateway import web
 from sdi.gateway.engines import mapserv_pool
 from sdi.model.load import Loaded
 from sdi.publish import publish, summary
@@ -25,19 +21,13 @@ def serve(settings: Settings, loaded: Loaded, say: Callable[[str], None] = print
     Raises SettingsError where the port is taken, DatabaseError, PublicationError.
     """
     listener = _listen(settings)
+    web.prepare()
     with listener, node_database(settings) as database:
         migrate(database, loaded.region.registers.values())
         say(summary(publish(loaded, database, settings)))
         with mapserv_pool(settings, workers=settings.map_workers) as mapserv_socket:
-            # Web workers are fresh interpreters: the environment is their only inheritance.
-            os.environ |= {
-                "SDI_HOME": str(settings.home), "SDI_VAR": str(settings.var), "SDI_REGION": settings.region,
-                "SDI_PUBLIC_URL": settings.public_url, "SDI_DOWNLOADS_GB": str(settings.downloads_gb),
-                "SDI_DATABASE_URL": database.url,
-                "SDI_MAPSERV_SOCKET": str(mapserv_socket), "SDI_SUPERVISOR": str(os.getpid()),
-            }
             say(f"Serving {loaded.region.file.title.get('en')}: {settings.public_url}/   (Ctrl-C stops)")
-            _run(settings, listener)
+            web.run(settings, database.url, mapserv_socket, listener)
     return 0
 
 
@@ -58,13 +48,3 @@ def _listen(settings: Settings) -> socket.socket:
         ) from error
     listener.set_inheritable(True)
     return listener
-
-
-def _run(settings: Settings, listener: socket.socket) -> None:
-    config = uvicorn.Config(
-        "sdi.gateway.app:create", factory=True, workers=settings.web_workers, log_level="warning",
-        access_log=False, server_header=False, timeout_graceful_shutdown=10, timeout_keep_alive=30,
-        timeout_worker_healthcheck=30,
-    )
-    assert threading.current_thread() is threading.main_thread()
-    Multiprocess(config, sockets=[listener]).run()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -120,11 +119,9 @@ class Gateway:
         return published
 
 
-def create() -> Starlette:
-    """What each uvicorn worker calls; `sdi serve` has put the engines into the environment."""
+def create(settings: Settings, database_url: str, mapserv_socket: Path) -> Starlette:
+    """What each web worker calls, with the engines of `sdi serve`."""
     die_with_parent()
-    settings = Settings.from_environment()
-    database = Database(os.environ["SDI_DATABASE_URL"])
-    engines = Engines(database.pool("serve", POOL_SIZE), Path(os.environ["SDI_MAPSERV_SOCKET"]), settings.home,
-                      settings.var, settings.downloads_gb << 30)
+    engines = Engines(Database(database_url).pool("serve", POOL_SIZE), mapserv_socket, settings.home, settings.var,
+                      settings.downloads_gb << 30)
     return Gateway(engines, Publications(settings.var / "build")).app()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -41,3 +43,36 @@ def test_a_broken_region_says_so(tmp_path: Path) -> None:
     shutil.rmtree(home / "configs" / "regions" / "demo")
     lost = Node(home, environment(home), None, "")  # type: ignore[arg-type]
     assert "no such region" in lost.sdi("publish", status=1)
+
+
+def test_a_web_worker_that_dies_is_replaced(node: Node) -> None:
+    """Workers have a process between them and `sdi serve`, which they are forked from."""
+    def workers() -> list[int]:
+        forker = next(pid for pid in _children(node.process.pid) if "forkserver" in _command(pid))
+        return _children(forker)
+
+    before = workers()
+    assert len(before) == 2
+    os.kill(before[0], signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    while len(after := workers()) < 2 or before[0] in after:
+        assert time.monotonic() < deadline, "waited 30 s"
+        time.sleep(0.1)
+    assert before[1] in after
+    for _ in range(8):
+        node.get("health")
+
+
+def test_uvicorn_still_offers_no_choice_of_how_workers_start() -> None:
+    """When it does, sdi.gateway.web shall take it."""
+    fresh = "from uvicorn import _subprocess as s; print(type(s.spawn).__name__)"
+    done = subprocess.run([sys.executable, "-c", fresh], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "SpawnContext"
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()]
+
+
+def _command(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
