@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any, cast
+from urllib.parse import urlencode
 
 import psycopg
 from pygeoapi import api as core
@@ -31,8 +32,10 @@ from sdi.services.ogcapi.config import configuration, crs84_bbox
 from sdi.services.ogcapi.formats import FORMATS, negotiated
 from sdi.services.ogcapi.items import Answer, Items, NotThere
 from sdi.services.ogcapi.openapi import definition
+from sdi.services.ogcapi.pages.search import composed, fields
+from sdi.services.ogcapi.pages.values import properties_of
 from sdi.services.ogcapi.parameters import CHOICES, complaint
-from sdi.services.ogcapi.render import render
+from sdi.services.ogcapi.render import POLICY, render
 from sdi.services.ogcapi.request import ASKED, Asked
 from sdi.services.ogcapi.splice import dumps
 from sdi.services.ogcapi.tiles import resources as tiles
@@ -121,6 +124,7 @@ class OgcApi:
             format=format_,
             crs=PUBLISHED_CRS.get(request.query_params.get("crs", CRS84.uri), CRS84),
             query=request.query_params,
+            registers=state.registers,
         )
         if asked.format == "jsonld":
             # pygeoapi keeps what it begins a JSON-LD document with in the API, where two languages would meet.
@@ -171,7 +175,8 @@ def targeted(path: str) -> Target | None:
             return Target(resource)
         case ["collections", collection]:
             return Target("collection", collection)
-        case ["collections", collection, "items" | "queryables" | "schema" | "sortables" | "changes" as resource]:
+        case ["collections", collection, (
+                "items" | "queryables" | "schema" | "sortables" | "changes" | "search") as resource]:
             return Target(resource, collection)
         case ["collections", collection, "items", feature]:
             return Target("item", collection, feature)
@@ -198,7 +203,11 @@ def _handled(
     if target == Target("changes", ISSUES):
         return problem(HTTPStatus.NOT_FOUND, "NotFound", Text(
             pl=f"kolekcja {ISSUES} nie ma strumienia zmian", en=f"the collection {ISSUES} has no feed of changes"))
-    names = [ID.name, *state.reader.columns(target.collection)] if target.resource == "items" else []
+    names: Iterable[str] = []
+    if target.resource == "items":
+        names = [ID.name, *state.reader.columns(target.collection)]
+    elif target.resource == "search":
+        names = fields(properties_of(ASKED.get()))
     if (wrong := complaint(target.resource, names, request.query_params)) is not None:
         return problem(HTTPStatus.BAD_REQUEST, "InvalidParameterValue", wrong)
     if target.resource not in _FROM_DATA or target.collection == ISSUES:
@@ -275,7 +284,7 @@ def _schema(state: TenantApi, asked_of: APIRequest, target: Target) -> Answer:
         state.reader.tenant, state.registers, target.collection, sort, f"{address}/{sort}", asked.language)
     headers = asked_of.get_response_headers()
     if asked.format == "html":
-        page = {**content, "sort": sort, "collections_path": collections, "dataset_path": address}
+        page = {**content, "sort": sort, "collection": target.collection}
         return headers, HTTPStatus.OK, render(state.api.config, "collections/schema.html", page)
     return {**headers, "Content-Type": queryables.MEDIA_TYPE}, HTTPStatus.OK, dumps(content)
 
@@ -284,6 +293,14 @@ def _changes(state: TenantApi, asked_of: APIRequest, target: Target) -> Answer:
     address = f"{state.api.get_collections_url()}/{target.collection}/changes"
     content, headers = change_collection(state.reader, target.collection, address, asked_of.params)
     return {**asked_of.get_response_headers(), **headers}, HTTPStatus.OK, content
+
+
+def _search(state: TenantApi, asked_of: APIRequest, target: Target) -> Answer:
+    """The way from what was filled in to the features that it asks for; with the host that the user came by."""
+    asked = ASKED.get()
+    query = composed(asked.query, properties_of(asked))
+    headers = {**asked_of.get_response_headers(), "Location": f"items?{urlencode(query, safe=',:/')}"}
+    return headers, HTTPStatus.SEE_OTHER, b""
 
 
 def _tile_document(state: TenantApi, asked_of: APIRequest, target: Target) -> Answer:
@@ -304,6 +321,7 @@ _HANDLERS: dict[str, Callable[[TenantApi, APIRequest, Target], Answer]] = {
     "items": lambda state, _, target: Items(state.api, ASKED.get()).page(),
     "item": lambda state, _, target: Items(state.api, ASKED.get()).feature(target.feature),
     "changes": _changes,
+    "search": _search,
     **dict.fromkeys(TILE_DOCUMENTS, _tile_document),
 }
 
@@ -320,6 +338,8 @@ def _response(
         kind = "application/json"
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         LOGGER.error("%s answered %s", request.url, status)
+    if kind == "text/html":
+        headers["Content-Security-Policy"] = POLICY
     if kind in ("text/html", "text/csv"):
         kind += "; charset=utf-8"
     headers |= {"Vary": "Accept, Accept-Language"}

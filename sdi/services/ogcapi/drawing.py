@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import shapely
+from markupsafe import Markup, escape
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
@@ -15,12 +16,12 @@ from sdi.store.crs import Crs
 _WIDTH, _HEIGHT, _MARGIN = 640.0, 400.0, 12.0
 
 
-def drawing(geometries: Iterable[Mapping[str, Any] | None], crs: Crs) -> str:
+def drawing(geometries: Iterable[Mapping[str, Any] | None], crs: Crs, title: str) -> Markup:
     """SVG markup of geometries with coordinates in `crs` in its axis order; empty text where there is none."""
     shapes = [shape(geometry) for geometry in geometries if geometry is not None]
     shapes = [geometry for geometry in shapes if not geometry.is_empty]
     if not shapes:
-        return ""
+        return Markup("")
     if crs.flipped:
         shapes = [shapely.transform(geometry, lambda xy: xy[:, ::-1]) for geometry in shapes]
     west, south, east, north = shapely.total_bounds(shapes)
@@ -36,9 +37,10 @@ def drawing(geometries: Iterable[Mapping[str, Any] | None], crs: Crs) -> str:
         return f"{_WIDTH / 2 + (x - middle_x) * squeeze * scale:.1f} {_HEIGHT / 2 - (y - middle_y) * scale:.1f}"
 
     marks = "".join(_mark(geometry, placed) for geometry in shapes)
-    return (
-        f'<svg class="map" viewBox="0 0 {_WIDTH:.0f} {_HEIGHT:.0f}" role="img" xmlns="http://www.w3.org/2000/svg">'
-        f'<g fill="#2b6cb033" stroke="#2b6cb0" stroke-width="1.2" fill-rule="evenodd">{marks}</g></svg>'
+    return Markup(
+        f'<svg viewBox="0 0 {_WIDTH:.0f} {_HEIGHT:.0f}" role="img" aria-label="{escape(title)}"'
+        ' xmlns="http://www.w3.org/2000/svg">'
+        f'<g fill="#0b5fa533" stroke="#0b5fa5" stroke-width="1.2" fill-rule="evenodd">{marks}</g></svg>'
     )
 
 

@@ -18,6 +18,8 @@ from sdi.model.text import Text
 from sdi.services.ogcapi.asking import known_at, page_of, selection_of
 from sdi.services.ogcapi.body import Body
 from sdi.services.ogcapi.formats import CRLF, FORMATS, frame, json_fg
+from sdi.services.ogcapi.pages.feature import Sheet
+from sdi.services.ogcapi.pages.listing import Listing
 from sdi.services.ogcapi.render import render
 from sdi.services.ogcapi.request import Asked
 from sdi.services.ogcapi.splice import dumps
@@ -107,9 +109,14 @@ class Items:
         if self.asked.format == "jsonld":
             text: str = geojson2jsonld(self.api, content, self.asked.collection, address)
             return text
-        return render(self.api.tpl_config, template, content | {
-            "collections_path": self.api.get_collections_url(), "items_path": self.address,
-            "dataset_path": self.address.rsplit("/", 1)[0]})
+        features = content.get("features")
+        page = Sheet(self.asked, content) if features is None else Listing(self.asked, features)
+        return render(self.api.tpl_config, template, content | {"page": page, "records": self._records()})
+
+    def _records(self) -> list[Link]:
+        """Metadata of the data set that the collection is of."""
+        links = self.api.config["resources"][self.asked.collection]["links"]
+        return [link | {"title": link["title"][self.asked.language]} for link in links if link["rel"] == "describedby"]
 
     @property
     def _schema(self) -> str:

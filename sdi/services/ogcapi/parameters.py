@@ -26,6 +26,7 @@ PARAMETERS: dict[str, frozenset[str]] = {
         "limit", "offset", "cursor", "bbox", "bbox-crs", "crs", "datetime", "asOf", "ids", "properties", "sortby",
         "skipGeometry", "resulttype", "filter", "filter-lang", "filter-crs", "q",
     },
+    "search": frozenset(),
     "item": EVERYWHERE | {"crs", "asOf"},
     "changes": EVERYWHERE | {"since", "limit", "crs"},
     **dict.fromkeys((*TILE_DOCUMENTS, TILE), EVERYWHERE),

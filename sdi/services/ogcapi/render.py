@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
+from functools import cache, partial
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -12,9 +14,16 @@ from markupsafe import Markup
 from pygeoapi import l10n
 
 from sdi.assets import asset
+from sdi.model.text import Language, Text
 from sdi.services.ogcapi.drawing import drawing
+from sdi.services.ogcapi.pages.catalogue import registers_of
+from sdi.services.ogcapi.pages.values import grouped, moment
 from sdi.services.ogcapi.request import ASKED
-from sdi.services.ogcapi.texts import PAGES
+from sdi.services.ogcapi.texts import ERRORS, MAP, PAGES, RESOURCES, TYPES
+
+POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
+          "worker-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'")
+"""The Content-Security-Policy of the pages: nothing comes from another host, no script stands in a page."""
 
 _environment = Environment(
     loader=PackageLoader("sdi.services.ogcapi"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
@@ -22,6 +31,8 @@ _environment = Environment(
 )
 _environment.globals["asset"] = asset
 _environment.filters["path"] = lambda text: quote(str(text), safe="/")
+_environment.filters["grouped"] = grouped
+_environment.filters["moment"] = moment
 
 
 def render(config: Mapping[str, Any], template: str, data: Mapping[str, Any]) -> str:
@@ -33,24 +44,41 @@ def render(config: Mapping[str, Any], template: str, data: Mapping[str, Any]) ->
         return l10n.translate(value, l10n.str2locale(spoken)) if isinstance(value, dict) else value
 
     def drawn(features: Iterable[Mapping[str, Any]]) -> Markup:
-        return Markup(drawing([feature["geometry"] for feature in features], asked.crs))
+        return drawing([feature["geometry"] for feature in features], asked.crs, PAGES["map"].get(spoken))
 
     def spoken_in(language: str) -> str:
-        return f"?{urlencode({**asked.query, 'f': 'html', 'lang': language})}"
+        return f"?{urlencode({**asked.query, 'f': 'html', 'lang': language}, safe=',:/')}"
 
     metadata = config["metadata"]
+    home = metadata["identification"]["url"]
     return _environment.get_template(template).render(
         data=data,
         language=spoken,
         languages=config["server"]["languages"],
-        t=SimpleNamespace(**{key: text.get(spoken) for key, text in PAGES.items()}),
+        t=_texts(spoken),
         base=config["server"]["url"],
-        home=metadata["identification"]["url"],
-        root=urlsplit(metadata["identification"]["url"]).path.rstrip("/").rsplit("/", 1)[0],
+        # Links within the node keep the host that the user came by.
+        here=urlsplit(config["server"]["url"]).path,
+        home=urlsplit(home).path,
+        root=urlsplit(home).path.rstrip("/").rsplit("/", 1)[0],
+        origin="{0.scheme}://{0.netloc}".format(urlsplit(home)),
         tenant_title=translated(metadata["identification"]["title"]),
         contact=metadata["contact"],
         organisation=translated(metadata["contact"]["name"]),
         licence={"name": translated(metadata["license"]["name"]), "url": metadata["license"]["url"]},
+        collection=asked.collection if asked.collection in config["resources"] else "",
+        tiled=asked.reader.feature_types,
+        registers=partial(registers_of, asked),
         drawn=drawn,
         spoken_in=spoken_in,
     )
+
+
+@cache
+def _texts(language: Language) -> SimpleNamespace:
+    def spoken(texts: Mapping[str, Text]) -> dict[str, str]:
+        return {key: text.get(language) for key, text in texts.items()}
+
+    return SimpleNamespace(
+        **spoken(PAGES), errors=spoken(ERRORS), types=spoken(TYPES), resources=list(spoken(RESOURCES).items()),
+        map_texts=json.dumps(spoken(MAP), ensure_ascii=False))

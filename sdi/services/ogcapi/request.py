@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+from sdi.model.register import Register
 from sdi.model.text import Language
 from sdi.store.crs import Crs
 from sdi.store.reader import Reader
@@ -26,6 +27,8 @@ class Asked:
     """Of the coordinates in the answer."""
     query: Mapping[str, str]
     """The parameters as they were given."""
+    registers: Mapping[str, Register] = field(default_factory=dict)
+    """What the region declares, by id: titles of codes are there."""
     enclosures: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Links to whole collections as files, by collection; given where collections are described."""
 

@@ -23,6 +23,7 @@ from sdi.model.region import Region
 from sdi.services.contract import Publication
 from sdi.services.ogcapi.app import OgcApi
 from sdi.services.ogcapi.provider import RegisterProvider
+from sdi.services.ogcapi.render import POLICY
 from tests.services.ogcapi.conftest import PUBLIC_URL, Client, Table, application
 
 PAGES = ["", "/conformance", "/openapi", "/collections", "/collections/dzialki", "/collections/dzialki/schema",
@@ -64,9 +65,11 @@ def test_pages_are_whole_in_both_languages_and_need_nothing_from_elsewhere(clien
         assert page.get("lang") == language
         assert all(word in response.text for word in expected)
         assert page.xpath("//main//h1") and page.xpath("//header") and page.xpath("//footer")
-        assert not page.xpath("//script|//iframe|//img")
-        loaded = page.xpath("//link[@rel='stylesheet']/@href")
-        assert loaded == [f"/{asset('sdi.css')}"]
+        assert not page.xpath("//script[not(@src)]|//iframe|//img|//style|//@style")
+        loaded = {*page.xpath("//link[@rel='stylesheet' or @rel='icon']/@href|//script/@src|//@data-library")}
+        assert loaded <= {f"/{asset(name)}" for name in (
+            "sdi.css", "icon.svg", "map.js", "maplibre/maplibre-gl.css", "maplibre/maplibre-gl.mjs")}
+        assert response.headers["Content-Security-Policy"] == POLICY
         assert "built-in method" not in response.text and "Undefined" not in response.text
 
 

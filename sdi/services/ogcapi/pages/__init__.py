@@ -1,0 +1,1 @@
+"""What the HTML pages show, worked out before the templates; nothing here answers requests."""

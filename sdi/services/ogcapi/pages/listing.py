@@ -1,0 +1,216 @@
+"""What the page of a collection's items shows: columns and rows, what is active, and the form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from sdi.model.register import FeatureType
+from sdi.model.text import Language, Text
+from sdi.services.downloads.formats import FORMATS
+from sdi.services.ogcapi.asking import LIMIT_DEFAULT
+from sdi.services.ogcapi.pages.search import HIGH, LOW, PLACE, taken_apart, without
+from sdi.services.ogcapi.pages.values import SHARED, Property, properties_of
+from sdi.services.ogcapi.request import Asked
+from sdi.store.columns import ID
+
+LIMITS = (10, 25, 50, 100, 500)
+"""Page sizes that are offered."""
+
+_HIDDEN = ("sortby", "crs", "properties", "ids", "skipGeometry", "bbox-crs", "filter-crs", "lang")
+"""What the form hands on unseen."""
+
+_DAY = re.compile(r"(\d{4}-\d\d-\d\d)?\Z", re.ASCII)
+
+_SIGNS = {LOW: "≥", HIGH: "≤", "": "="}
+
+_ACTIVE = {
+    "q": Text(pl="Szukane", en="Search"),
+    "bbox": Text(pl="Obszar", en="Area"),
+    "datetime": Text(pl="Ważne", en="Valid"),
+    "asOf": Text(pl="Stan znany", en="As known"),
+    "ids": Text(pl="Identyfikatory", en="Identifiers"),
+    "filter": Text(pl="Filtr CQL2", en="CQL2 filter"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the table."""
+
+    property: Property
+    sort: str
+    """The address of the page sorted by it, or the other way round."""
+    sorted: str
+    """As aria-sort has it; empty where the page is not sorted by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A feature: its id, what names it, and its cells, each with whether it is a number."""
+
+    id: str
+    name: str
+    cells: list[tuple[bool, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """A condition in force, and the address of the page without it."""
+
+    text: str
+    less: str
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A property in the form, with what is filled in."""
+
+    property: Property
+    value: str
+    low: str
+    high: str
+
+
+class Listing:
+    """The page that a request asks for, with `features` as GeoJSON objects. Raises InvalidQuery."""
+
+    def __init__(self, asked: Asked, features: Sequence[Mapping[str, Any]]) -> None:
+        self.asked = asked
+        self.query = dict(asked.query) | {"f": "html"}
+        self.properties = properties_of(asked)
+        self.parts, self.raw = taken_apart(self.query, self.properties)
+        self.feature_type: FeatureType | None = next(
+            (ft for ft in asked.reader.tenant.feature_types if ft.name == asked.collection), None)
+        self.features = features
+        self._given = list(features[0]["properties"]) if features else []
+        label = (self.feature_type.label if self.feature_type else None) or ID.name
+        self.label = self.properties[label if label in self._given else ID.name]
+        self._shown = [name for name in self._given if name != self.label.name and any(
+            feature["properties"][name] is not None for feature in features)]
+
+    @property
+    def columns(self) -> list[Column]:
+        """The table's columns, that of names first; the identifier stands last where something else names objects."""
+        names = [self.label.name, *self._shown, *([ID.name] if self.label.name != ID.name else [])]
+        return [Column(self.properties[name], *self._sorting(name)) for name in names]
+
+    @property
+    def rows(self) -> Iterator[Row]:
+        """The table's rows, a cell for each column."""
+        shown = [(name, self.properties[name].numeric, self.properties[name].shown) for name in self._shown]
+        for feature in self.features:
+            values, identifier = feature["properties"], feature["id"]
+            name = self.label.shown(values.get(self.label.name)) or identifier
+            cells = [(numeric, text(values[each])) for each, numeric, text in shown]
+            yield Row(identifier, name, [*cells, *([(False, identifier)] if self.label.name != ID.name else [])])
+
+    @property
+    def empty(self) -> list[str]:
+        """Titles of the properties that none of the rows has."""
+        return [self.properties[name].title for name in self._given
+                if name not in self._shown and name != self.label.name]
+
+    @property
+    def active(self) -> Iterator[Active]:
+        """Every condition in force."""
+        for part in self.parts:
+            described = self.properties[part.name]
+            value = described.codes.get(part.value, dict(described.choices).get(part.value, part.value))
+            unit = f" {described.unit}" if described.unit else ""
+            yield Active(f"{described.title} {_SIGNS[part.end]} {value}{unit}",
+                         _address(without(self.query, part, self.parts, self.properties)))
+        for name, title in _ACTIVE.items():
+            if name in self.query and (name != "filter" or self.raw):
+                less = self._less(name, *{"bbox": ("bbox-crs",), "filter": ("filter-lang", "filter-crs")}.get(name, ()))
+                yield Active(f"{title.get(self.language)}: {self.query[name]}", _address(less))
+
+    @property
+    def cleared(self) -> str:
+        """The address of the page without any condition."""
+        kept = ("f", "lang", "limit", "sortby", "crs", "properties")
+        return _address({name: value for name, value in self.query.items() if name in kept})
+
+    @property
+    def own_fields(self) -> list[Field]:
+        """Fields for what the feature type has of its own."""
+        return [self._field(described) for name, described in self.properties.items() if name not in SHARED]
+
+    @property
+    def shared_fields(self) -> list[Field]:
+        """Fields for what all feature types have."""
+        return [self._field(described) for name, described in self.properties.items() if name in SHARED]
+
+    @property
+    def filtered(self) -> bool:
+        """Whether a condition is in force that is filled in among the folded fields."""
+        return bool(self.parts or self.raw or self.query.keys() & {"bbox", "datetime", "asOf", "ids"})
+
+    @property
+    def hidden(self) -> list[tuple[str, str]]:
+        """Parameters that the form hands on unseen, and exact times, for which it has no field."""
+        names = [name for name in _HIDDEN if name in self.query and (name != "filter-crs" or self.raw)]
+        exact = [part for part in self.parts if not part.end and self.properties[part.name].kind == "day"]
+        return [*((name, self.query[name]) for name in names), *((part.name, part.value) for part in exact)]
+
+    @property
+    def limits(self) -> list[tuple[int, bool]]:
+        """Page sizes, and whether each is the one in force."""
+        limit = int(self.query.get("limit", LIMIT_DEFAULT))
+        return [(size, size == limit) for size in sorted({*LIMITS, limit})]
+
+    @property
+    def with_history(self) -> bool:
+        """Whether `asOf` may be asked."""
+        return self.feature_type is not None
+
+    @property
+    def files(self) -> list[tuple[str, str]]:
+        """Title and address, relative to the tenant's, of the whole collection as files."""
+        if self.feature_type is None or "download" not in self.asked.reader.tenant.services:
+            return []
+        return [(format_.title.get(self.language), f"download/{self.asked.collection}.{format_.extension}")
+                for format_ in FORMATS.values()]
+
+    @property
+    def kept(self) -> str:
+        """What links to single features hand on of the query."""
+        known = {name: value for name, value in self.query.items() if name in ("asOf", "crs")}
+        return f"&{urlencode(known, safe=',:/')}" if known else ""
+
+    @property
+    def places(self) -> str:
+        """The address of the same features in GeoJSON and CRS84 without their properties, for the map."""
+        return _address({name: value for name, value in self.query.items() if name not in ("crs", "properties", "lang")}
+                        | {"f": "json", "properties": ID.name})
+
+    @property
+    def language(self) -> Language:
+        """Of the page."""
+        return self.asked.language
+
+    def date_or_text(self, name: str) -> str:
+        """The type of input in which the value of a time parameter can be edited."""
+        return "date" if _DAY.match(self.query.get(name, "")) else "text"
+
+    def _field(self, described: Property) -> Field:
+        found = {part.end: part.value for part in self.parts if part.name == described.name}
+        exact = found.get("", "")
+        both = exact if described.kind == "number" else ""
+        return Field(described, exact, found.get(LOW, both), found.get(HIGH, both))
+
+    def _sorting(self, name: str) -> tuple[str, str]:
+        first = self.query.get("sortby", "").split(",")[0]
+        sorted_ = "ascending" if first.lstrip("+ ") == name else "descending" if first == f"-{name}" else ""
+        sortby = f"-{name}" if sorted_ == "ascending" else name
+        return _address(self._less() | {"sortby": sortby}), sorted_
+
+    def _less(self, *names: str) -> dict[str, str]:
+        return {name: value for name, value in self.query.items() if name not in (*PLACE, *names)}
+
+
+def _address(query: Mapping[str, str]) -> str:
+    return f"?{urlencode(query, safe=',:/')}"
