@@ -91,17 +91,23 @@ def keywords(publication: Publication, register_ids: Iterable[str], language: La
     return ",".join(dict.fromkeys(text.replace(",", " ") for text in texts))
 
 
+def record_link(publication: Publication, tenant: Tenant, register_id: str) -> dict[str, str]:
+    """Where the metadata of a register are. BEWARE: without it MapServer offers a GetMetadata of its own."""
+    record = dataset_record_id(publication.public_url, tenant.id, register_id)
+    return {
+        "ows_metadataurl_href": Addresses(publication.public_url, tenant.id).record(record),
+        "ows_metadataurl_type": "TC211",
+        "ows_metadataurl_format": "application/xml",
+    }
+
+
 def layer_metadata(publication: Publication, tenant: Tenant, layer: Layer, language: Language) -> dict[str, str]:
     """Title, abstract, keywords, metadata address and published columns of one layer, in one language."""
     feature_type = layer.feature_type
-    record = dataset_record_id(publication.public_url, tenant.id, feature_type.register_id)
-    return {
+    return record_link(publication, tenant, feature_type.register_id) | {
         "ows_title": layer.title.get(language),
         "ows_abstract": feature_type.abstract.get(language),
         "ows_keywordlist": keywords(publication, [feature_type.register_id], language),
-        "ows_metadataurl_href": Addresses(publication.public_url, tenant.id).record(record),
-        "ows_metadataurl_type": "TC211",
-        "ows_metadataurl_format": "text/xml",
         # BEWARE: EXTENT of a LAYER hides what lies beyond it; ows_extent is for the capabilities only.
         "ows_extent": extent(tenant),
         "ows_include_items": ",".join(layer.columns),

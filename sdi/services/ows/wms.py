@@ -19,6 +19,7 @@ from sdi.services.ows.mapfile import (
     metadata,
     projection,
     quote,
+    record_link,
     service_metadata,
 )
 from sdi.services.ows.styles import Label, Look, drawing_order, style_of
@@ -119,23 +120,27 @@ def _tree(publication: Publication, tenant: Tenant, language: Language, as_of: b
     types = {name: [ft for ft in tenant.feature_types if ft.register_id == name] for name in tenant.register_ids}
     for name in sorted(types, key=lambda name: max(map(drawing_order, types[name]))):
         register = publication.region.registers[name]
-        yield _parent(tenant, name, "", register.title, register.abstract, language)
+        link = record_link(publication, tenant, name)
+        yield _parent(tenant, name, "", register.title, register.abstract, language, link)
         for feature_type in sorted(types[name], key=drawing_order):
             path = f"/{name}"
             if feature_type.geometry == "any":
-                yield _parent(tenant, feature_type.name, path, feature_type.title, feature_type.abstract, language)
+                yield _parent(
+                    tenant, feature_type.name, path, feature_type.title, feature_type.abstract, language, link)
                 path += f"/{feature_type.name}"
             for layer in layers_of(feature_type):
                 yield _layer(publication, tenant, layer, path, language, as_of)
 
 
-def _parent(tenant: Tenant, name: str, path: str, title: Text, abstract: Text, language: Language) -> str:
+def _parent(
+    tenant: Tenant, name: str, path: str, title: Text, abstract: Text, language: Language, link: dict[str, str]
+) -> str:
     """A layer that draws nothing: MapServer takes it for the node of the tree that has its name.
 
     Its one feature, without a class and far from Poland, keeps MapServer from looking for a file.
     """
     texts = {"ows_title": title.get(language), "ows_abstract": abstract.get(language), "wms_layer_group": path,
-             "ows_extent": extent(tenant)}
+             "ows_extent": extent(tenant)} | link
     return block("LAYER", f"NAME {quote(name)}", "TYPE POINT", "STATUS OFF", 'TEMPLATE "-"',
                  "FEATURE POINTS 0 0 END END", projection(2180), metadata(texts))
 

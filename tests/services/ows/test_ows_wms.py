@@ -241,6 +241,17 @@ def test_capabilities_are_valid(node: Node, shared: Path) -> None:
         assert "WARNING" not in (comment.text or ""), comment.text
 
 
+def test_every_layer_links_to_its_record_in_the_catalogue(node: Node) -> None:
+    """The suite's getcapabilities:resource-format; a parent layer has MapServer's own GetMetadata otherwise."""
+    root = etree.fromstring(node.get("powiat/wms", SERVICE="WMS", VERSION="1.3.0", REQUEST="GetCapabilities").content)
+    layers = root.findall(".//{*}Layer/{*}Layer")
+    links = [layer.find("{*}MetadataURL") for layer in layers]
+    assert len(layers) > len(root.findall(".//{*}Layer/{*}Layer/{*}Layer"))
+    for link in links:
+        assert link.findtext("{*}Format") == "application/xml"  # as the catalogue answers
+        assert "/powiat/csw?" in link.find("{*}OnlineResource").get("{http://www.w3.org/1999/xlink}href")
+
+
 def test_image_formats(node: Node) -> None:
     asked = request("EPSG:2180", "1.3.0", "dzialki", window("EPSG:2180", "1.3.0", *CORNER, 100))
     for form, name in (("image/png", "PNG"), ("image/png; mode=8bit", "PNG"), ("image/jpeg", "JPEG"),
