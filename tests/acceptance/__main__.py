@@ -73,7 +73,7 @@ def main() -> int:
         facts = folder / "truth.json"
         region = load_region(HOME, "demo").region
         facts.write_text(json.dumps(truth(node.url, node.database, region), indent=1), encoding="utf-8")
-        codes = [_drive(client, facts, folder / client.name) for client in CLIENTS
+        codes = [drive(client, facts, folder / client.name) for client in CLIENTS
                  if client.name in (options.clients or [client.name])]
     print(f"Kept in {folder}")
     return FAILED if FAILED in codes else max(codes)
@@ -89,7 +89,7 @@ def _running(settings: Settings, folder: Path, parcels: int, url: str | None) ->
             yield DemoNode(url.rstrip("/"), database)
 
 
-def _drive(client: Client, facts: Path, folder: Path) -> int:
+def drive(client: Client, facts: Path, folder: Path) -> int:
     """Run one client and print what it found as it comes."""
     print(f"\n{client.title}", flush=True)
     if absent := [file for file in client.needs if not Path(file).exists()]:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
-from tests.acceptance.checks import Checks, same, same_ids, same_ring
+from tests.acceptance.__main__ import FAILED, Client, drive
+from tests.acceptance.checks import UNAVAILABLE, Checks, same, same_ids, same_ring
 from tests.acceptance.pictures import not_blank, parcel_is_drawn
 
 RING = [(20.0, 30.0), (70.0, 35.0), (60.0, 55.0), (25.0, 50.0), (20.0, 30.0)]
@@ -78,3 +79,14 @@ def test_a_check_that_breaks_is_a_line_with_its_problem(
     assert [(line["title"], line["problem"]) for line in lines] == [
         ("good", None), ("bad", "AssertionError: numbers: 1 instead of 2"),
         ("A group.", "RuntimeError: between checks")]
+
+
+@pytest.mark.parametrize(("script", "needs", "code"), [
+    ("print('{\"title\": \"t\", \"problem\": null, \"seconds\": 0}')", (), 0),
+    ("print('{\"title\": \"t\", \"problem\": \"p\", \"seconds\": 0}')", (), FAILED),
+    ("print('{\"title\": \"t\", \"problem\": null, \"seconds\": 0}'); raise SystemExit(3)", (), FAILED),
+    ("", (), FAILED), ("raise SystemExit(3)", (), UNAVAILABLE), ("", ("/nowhere",), UNAVAILABLE),
+], ids=["passes", "fails", "breaks off", "tells nothing", "cannot be had", "lacks a file"])
+def test_the_exit_code_says_how_a_client_fared(tmp_path: Path, script: str, needs: tuple[str, ...], code: int) -> None:
+    client = Client("trial", "A trial", (sys.executable, "-c", script), needs)
+    assert drive(client, tmp_path / "truth.json", tmp_path / "trial") == code
