@@ -12,7 +12,7 @@ import asyncio
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +67,7 @@ def publish(loaded: Loaded, database: Database, settings: Settings) -> Outcome:
     if (previous is not None and not failed and previous.tenants.keys() == region.tenants.keys()
             and _published_from(builds) == f"{previous.digest} {inputs}"):
         return Outcome(sorted(previous.tenants), False, _records(database, region, settings), failed)
-    draft = _write(builds, publication, _compile(publication, failed))
+    draft = _compile(builds, publication, failed)
     silent = _probe(draft, previous, database, settings)
     failed |= {name: reason + _replace(draft / name, previous, name) for name, reason in silent.items()}
     tenants = sorted(path.name for path in draft.iterdir() if path.is_dir())
@@ -123,33 +123,23 @@ def _with_carried_partners(region: Region, previous: Build | None, folder: Path)
     return Region(**parts | {"partners": {**region.partners, **carried}}) if carried else region
 
 
-def _compile(publication: Publication, failed: dict[str, str]) -> dict[str, dict[str, str]]:
-    """Texts of all files by tenant and path; tenants that do not compile go to `failed`."""
-    services = classes()
-    compiled: dict[str, dict[str, str]] = {}
-    for name, tenant in publication.region.tenants.items():
-        try:
-            compiled[name] = {
-                f"{protocol}/{file}": text
-                for protocol in tenant.services
-                for file, text in services[protocol].compile(publication, tenant).items()
-            }
-        except Exception as error:
-            failed[name] = f"cannot be compiled: {type(error).__name__}: {error}"
-    return compiled
-
-
-def _write(builds: Path, publication: Publication, compiled: Mapping[str, Mapping[str, str]]) -> Path:
-    """Write a draft of the build; returns its folder."""
+def _compile(builds: Path, publication: Publication, failed: dict[str, str]) -> Path:
+    """Write a draft of the build; returns its folder. Tenants that do not compile are left out and go to `failed`."""
     draft = builds / f".draft-{os.getpid()}"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     builds.chmod(0o700)  # mapfiles carry the password of an own database
-    for tenant, texts in compiled.items():
+    services = classes()
+    for name, tenant in publication.region.tenants.items():
+        try:
+            texts = {draft / name / protocol / file: text for protocol in tenant.services
+                     for file, text in services[protocol].compile(publication, tenant).items()}
+        except Exception as error:
+            failed[name] = f"cannot be compiled: {type(error).__name__}: {error}"
+            continue
         for path, text in texts.items():
-            target = draft / tenant / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, encoding="utf-8")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
     (draft / REGION_FILE).write_text(publication.region.model_dump_json(), encoding="utf-8")
     (draft / ADDRESS_FILE).write_text(publication.public_url, encoding="utf-8")
     return draft
@@ -161,7 +151,7 @@ def _probe(draft: Path, previous: Build | None, database: Database, settings: Se
     changed = [
         published for name, published in build.tenants.items()
         if previous is None or name not in previous.tenants
-        or _files(published.folder) != _files(previous.tenants[name].folder)
+        or files([published.folder]) != files([previous.tenants[name].folder])
     ]
     if not changed:
         return {}
@@ -199,14 +189,9 @@ def _replace(folder: Path, previous: Build | None, name: str) -> str:
     return "; published as before"
 
 
-def _files(folder: Path) -> dict[str, bytes]:
-    """Contents by relative path."""
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
-
-
 def _swap(builds: Path, draft: Path) -> bool:
     """Name the draft by its digest and point `current` to it in one rename. False: it was current already."""
-    digest = hashlib.sha256(repr(_files(draft)).encode()).hexdigest()[:16]
+    digest = files([draft])[:16]
     link, folder = builds / "current", builds / digest
     if folder.is_dir():
         shutil.rmtree(draft)

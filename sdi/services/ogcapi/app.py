@@ -101,7 +101,7 @@ class OgcApi:
         target = targeted(path)
         failure: Exception | None = None
         if target and target.resource == TILE and request.method in ("GET", "HEAD") and (
-                complaint(TILE, [], request.query_params) is None):
+                complaint(TILE, [], request.query_params, published.tenant.languages) is None):
             kept: TenantApi | None = published.state.get(self.protocol)
             if kept is None:
                 kept = await run_in_threadpool(self._build, published)
@@ -208,7 +208,8 @@ def _handled(
         names = [ID.name, *state.reader.columns(target.collection)]
     elif target.resource == "search":
         names = fields(properties_of(ASKED.get()))
-    if (wrong := complaint(target.resource, names, request.query_params)) is not None:
+    spoken = state.reader.tenant.languages
+    if (wrong := complaint(target.resource, names, request.query_params, spoken)) is not None:
         return problem(HTTPStatus.BAD_REQUEST, "InvalidParameterValue", wrong)
     if target.resource not in _FROM_DATA or target.collection == ISSUES:
         return _answered(state, asked_of, target)

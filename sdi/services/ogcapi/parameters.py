@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from starlette.datastructures import QueryParams
 
-from sdi.model.text import Text
+from sdi.model.text import Language, Text
 from sdi.services.ogcapi import formats
 from sdi.services.ogcapi.filtering import LANGUAGES
 from sdi.services.ogcapi.tiles.names import TILE, TILE_DOCUMENTS
@@ -52,10 +52,12 @@ WHOLE = frozenset({"limit", "offset"})
 """Whole numbers; for Python `1_0` would be one too."""
 
 
-def complaint(resource: str, queryables: Iterable[str], given: QueryParams) -> Text | None:
-    """What is wrong with the parameters of a request, or None."""
+def complaint(
+    resource: str, queryables: Iterable[str], given: QueryParams, languages: Iterable[Language]
+) -> Text | None:
+    """What is wrong with the parameters of a request to a tenant that speaks `languages`, or None."""
     known = PARAMETERS[resource] | set(queryables)
-    of = {**CHOICES, "f": FORMATS.get(resource, CHOICES["f"])}
+    of = {**CHOICES, "f": FORMATS.get(resource, CHOICES["f"]), "lang": frozenset(languages)}
     seen: set[str] = set()
     for name, value in given.multi_items():
         if name not in known:

@@ -105,6 +105,17 @@ def test_unknown_parameters_are_refused_everywhere(client: Client) -> None:
         assert client.get(f"/0415/ogcapi{path}?f=json&lang=en").status_code == 200, path
 
 
+def test_a_language_is_one_that_the_openapi_document_names(client: Client) -> None:
+    document = client.get("/0415/ogcapi/openapi?f=json").json()
+    languages = document["components"]["parameters"]["lang"]["schema"]["enum"]
+    for path in ("", "/collections/dzialki", "/collections/dzialki/items", "/collections/dzialki/changes", "/tiles"):
+        for language in languages:
+            assert client.get(f"/0415/ogcapi{path}", params={"lang": language}).status_code == 200, path
+        for language in ("de", "en-GB", "EN", "\0", ""):
+            assert client.get(f"/0415/ogcapi{path}", params={"lang": language}).status_code == 400, (path, language)
+    assert client.get(f"{ITEMS}?lang=de").json()["description"] == "lang='de': może być en, pl"
+
+
 def test_complaints_are_in_the_language_of_the_user(client: Client) -> None:
     assert "nieznany parametr" in client.get(f"{ITEMS}?x=1&lang=pl").json()["description"]
     english = client.get(f"{ITEMS}?x=1", headers={"Accept-Language": "en"})
