@@ -92,6 +92,7 @@ def class_path(suite: Suite, folder: Path) -> str:
 
 def run(suite: Suite, tenant: str, folder: Path, proxy_port: int) -> list[Outcome]:
     """Run a suite against a tenant; its report stays below the folder. Raises Unavailable."""
+    folder = folder.resolve()
     jars = class_path(suite, folder)
     arguments = folder / "arguments.xml"
     facts = suite.facts(tenant)
@@ -101,7 +102,8 @@ def run(suite: Suite, tenant: str, folder: Path, proxy_port: int) -> list[Outcom
     command = ["java", "-Dhttp.proxyHost=127.0.0.1", f"-Dhttp.proxyPort={proxy_port}",
                "-cp", jars, suite.controller, "-o", str(folder), str(arguments)]
     with (folder / "java.log").open("w", encoding="utf-8") as log:
-        subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, timeout=RUN_TIMEOUT_S, check=False)
+        # Libraries write their logs into the folder where they stand.
+        subprocess.run(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, timeout=RUN_TIMEOUT_S, check=False)
     reports = sorted(folder.glob("testng/*/testng-results.xml"))
     if not reports:
         raise Unavailable(f"the suite wrote no report; see {folder / 'java.log'}")
