@@ -74,7 +74,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """Text at an object, with attributes in square brackets, up to a scale denominator."""
+    """Text at an object, with attributes in square brackets, between two scale denominators."""
 
     text: str
     max_scale: int
@@ -84,6 +84,8 @@ class Label:
     """Of labels that would overlap the one with the larger number stays; 1 to 10."""
     fits: bool = False
     """Only where it fits into its area."""
+    min_scale: int = 0
+    """From which scale denominator on: a name in the middle of a large area is in the way of what is small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +227,9 @@ STYLES: dict[str, Style] = {
     "dzialki": Style(Look(line="#202020", width=0.9), 25_000,
                      Label("[numer_dzialki]", S5000, size=8.0, priority=9, fits=True)),
     "obreby": Style(Look(line="#7a1fa2", width=1.6, dash=(10, 4)), 200_000,
-                    Label("[nazwa_wlasna]", 50_000, "#7a1fa2", 9.0, priority=10)),
+                    Label("[nazwa_wlasna]", 50_000, "#7a1fa2", 9.0, priority=10, min_scale=S5000)),
     "jednostki_ewidencyjne": Style(Look(line="#b3123f", width=2.4, dash=(14, 4, 3, 4)), None,
-                                   Label("[nazwa_wlasna]", 500_000, "#b3123f", 10.0, priority=10)),
+                                   Label("[nazwa_wlasna]", 500_000, "#b3123f", 10.0, priority=10, min_scale=S5000)),
     "punkty_graniczne": Style(_mark(WHITE), S1000, by="rodzaj_stabilizacji",
                               codes=(("3", _mark(BLACK)), ("4", _mark(BLACK)), ("5", _mark(GREY)))),
     "adresy": Style(Look(fill="#0b5394", size=2.5), S2000,

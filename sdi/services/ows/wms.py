@@ -207,7 +207,8 @@ def _label(layer: Layer, label: Label) -> str:
         "line": ("POSITION CC", "ANGLE AUTO", "MINFEATURESIZE AUTO", "REPEATDISTANCE 250"),
         "point": ("POSITION AUTO", "BUFFER 1"),
     }[layer.kind]
-    return block("LABEL", _font(label), f"TEXT {quote(label.text)}", f"MAXSCALEDENOM {label.max_scale}",
+    least = f"MINSCALEDENOM {label.min_scale}" if label.min_scale else ()
+    return block("LABEL", _font(label), f"TEXT {quote(label.text)}", least, f"MAXSCALEDENOM {label.max_scale}",
                  *place, f"PRIORITY {label.priority}", "PARTIALS FALSE")
 
 

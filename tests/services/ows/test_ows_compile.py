@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 
+from sdi.model.load import load_region
 from sdi.model.region import Region
 from sdi.model.register import FeatureType, Register
 from sdi.services.contract import Publication
 from sdi.services.ows.layers import tenant_layers
 from sdi.services.ows.mapfile import quote
-from sdi.services.ows.styles import OPEN_SYMBOLS, STYLES, drawing_order, style_of
+from sdi.services.ows.styles import OPEN_SYMBOLS, S5000, STYLES, drawing_order, style_of
 from sdi.services.ows.symbols import SYMBOLS
 from sdi.services.ows.wms import compile_wms
 from tests.conftest import HOME
@@ -75,3 +76,12 @@ def test_names(region: Region) -> None:
 
 def test_quote() -> None:
     assert quote('a"b\\c\nd\x00') == '"a\\"b\\\\c d"'
+
+
+def test_names_of_large_areas_give_way_to_what_is_small() -> None:
+    region = load_region(HOME, "demo").region
+    text = compile_wms(Publication(region, PUBLIC, CONNINFO, HOME), region.tenants["region"])["pol.map"]
+    labels = [label.split("END")[0] for label in text.split('TEXT "[nazwa_wlasna]"')[1:]]
+    large = [label for label in labels if f"MAXSCALEDENOM {S5000}" not in label]
+    assert len(large) == 2
+    assert all(f"MINSCALEDENOM {S5000}" in label for label in large)

@@ -171,6 +171,11 @@ def _chosen(case: Case, by: str | None, colour: Callable[[Look], str]) -> Any:
     return ["match", ["get", by], *(part for pair in chosen for part in pair), colour(first)]
 
 
+def _zoom(grid: Grid, scale: int) -> float:
+    """The zoom at which a map has a scale denominator."""
+    return round(math.log2(grid.scale(0) / scale), 2)
+
+
 def _label(feature_type: FeatureType, label: Label, grid: Grid) -> Json:
     """The texts at objects; those that do not fit are left out."""
     parts = [["to-string", ["get", part[1:-1]]] if part.startswith("[") else part
@@ -179,7 +184,8 @@ def _label(feature_type: FeatureType, label: Label, grid: Grid) -> Json:
     return {
         "id": f"{feature_type.name}-opis", "type": "symbol", "source": _SOURCE,
         "source-layer": label_layer(feature_type) if labelled(feature_type) else feature_type.name,
-        "minzoom": round(math.log2(grid.scale(0) / label.max_scale), 2),
+        "minzoom": _zoom(grid, label.max_scale),
+        **({"maxzoom": _zoom(grid, label.min_scale)} if label.min_scale else {}),
         "layout": {
             "text-field": ["concat", *parts], "text-font": _FONT, "text-size": label.size * 1.4, "text-padding": 1,
             **({"symbol-placement": "line", "symbol-spacing": 200} if line else {}),
