@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from sdi.gateway import web
 from sdi.model.load import load_region
 from sdi.serve import serve
 from sdi.settings import Settings
@@ -20,6 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """Serve; mistakes in the declaration are printed and their files left out."""
+    web.prepare()  # its imports go on while the declaration is read
     loaded = load_region(settings.home, settings.region)
     for finding in loaded.findings:
         print(f"left out: {finding}", file=sys.stderr)

@@ -20,7 +20,7 @@ _CONTEXT = get_context("forkserver")
 
 
 def prepare() -> None:
-    """Start the process that web workers are forked from; its imports go on while this one does other things."""
+    """Start the process that web workers are forked from, unless it runs; its imports go on beside the rest."""
     os.environ["SDI_SUPERVISOR"] = str(os.getpid())
     _CONTEXT.set_forkserver_preload(["sdi.gateway.preloaded"])
     forkserver.ensure_running()
