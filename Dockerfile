@@ -24,6 +24,7 @@ RUN /opt/sdi/bin/pip install --no-cache-dir --disable-pip-version-check --no-dep
 
 COPY configs configs
 COPY metadata metadata
+COPY tiles tiles
 RUN mkdir var && chown sdi: var
 
 USER sdi

@@ -129,3 +129,11 @@ def test_every_library_that_is_imported_is_pinned(packages: tuple[str, ...], fil
     missing = {name for name in foreign
                if not pinned & {found.lower().replace("_", "-") for found in installed.get(name, [])}}
     assert missing == set()
+
+
+def test_the_image_has_every_folder_of_content() -> None:
+    copied = (HOME / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    let_in = (HOME / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    for folder in ("configs", "metadata", "tiles"):
+        assert (HOME / folder).is_dir()
+        assert f"COPY {folder} {folder}" in copied and f"!{folder}" in let_in
