@@ -84,8 +84,7 @@ class _Loading:
         self.batches: dict[str, Batch] = {}
         self.waiting = 0
         self.known: list[Entries] = []
-        self.places: list[NDArray[np.int64]] = []
-        """Items of `known`."""
+        self.known_items: list[NDArray[np.int64]] = []
 
     def loads(self, items: Iterable[Read]) -> Iterator[Load]:
         for item in items:
@@ -121,15 +120,15 @@ class _Loading:
     def _known(self, entries: Entries) -> None:
         self.known.append(entries)
         self._count(len(entries))
-        self.places.append(np.arange(self.item - len(entries), self.item) + 1)
+        self.known_items.append(np.arange(self.item - len(entries), self.item) + 1)
 
     def _recall(self) -> None:
         """What is known stands for its objects as if they had been read."""
         if not self.known:
             return
         memory = self.loader.memory
-        entries, items = np.concatenate(self.known), np.concatenate(self.places)
-        self.known, self.places = [], []
+        entries, items = np.concatenate(self.known), np.concatenate(self.known_items)
+        self.known, self.known_items = [], []
         self.load.recalled = entries
         for name, those in memory.by_name(entries).items():
             count = int(those.sum())

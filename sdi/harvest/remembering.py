@@ -25,6 +25,7 @@ class Remembering:
         self._feature_types = {number(ft.name): ft for ft in region.owned_by(source)}
         classes = {name for register in region.registers.values()
                    for name in (*register.by_class, *register.not_read, *register.divided)}
+        self._classes = np.array([number(name) for name in classes], np.uint64)
         self.memory = Memory(None, (*(ft.name for ft in self._feature_types.values()), *classes))
 
     def recall(self, connection: psycopg.Connection[Any], resumed: bool) -> None:
@@ -33,7 +34,7 @@ class Remembering:
             self._noted.unlink(missing_ok=True)
         with suppress(OSError, ValueError):  # there is none, or it is broken
             table = np.load(self._kept, mmap_mode="r", allow_pickle=False)
-            usable = ~np.isin(table[4], list(self._feature_types))
+            usable = np.isin(table[4], self._classes)
             for each, feature_type in self._feature_types.items():
                 current = np.frombuffer(contents(connection, feature_type, self._source), np.uint64)[::2]
                 usable |= (table[4] == each) & np.isin(table[2], current)

@@ -16,14 +16,14 @@ def peak_mb(command: Sequence[str], environment: Mapping[str, str]) -> float:
     most = 0.0
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
-            most = max(most, sum(map(_size, _family(process.pid))))
+            most = max(most, sum(map(size, family(process.pid))))
             time.sleep(PAUSE_S)
     if process.returncode:
         raise SystemExit(f"{' '.join(command)}: exit code {process.returncode}")
     return most
 
 
-def _family(process: int) -> Iterator[int]:
+def family(process: int) -> Iterator[int]:
     """A process and all below it, but for PostgreSQL."""
     with suppress(OSError):
         if Path(f"/proc/{process}/comm").read_text().startswith("postgres"):
@@ -31,10 +31,10 @@ def _family(process: int) -> Iterator[int]:
         yield process
         for children in Path(f"/proc/{process}/task").glob("*/children"):
             for child in children.read_text().split():
-                yield from _family(int(child))
+                yield from family(int(child))
 
 
-def _size(process: int) -> float:
+def size(process: int) -> float:
     with suppress(OSError):
         for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):

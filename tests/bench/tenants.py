@@ -17,7 +17,7 @@ import yaml
 from sdi.db.database import Database
 from sdi.db.migrate import migrate
 from sdi.model.load import load_region
-from tests.bench.memory import _family, _size
+from tests.bench.memory import family, size
 from tests.bench.rows import Row, compared
 from tests.bench.timing import NoAnswer, Sample
 from tests.conftest import new_database
@@ -82,7 +82,7 @@ def _region(server: Database, folder: Path, partners: int) -> Measured:
                 firsts += _first_requests(node, names)
                 if last:
                     _ask_all(node, names)
-                    memory = sum(map(_size, _family(node.process.pid)))
+                    memory = sum(map(size, family(node.process.pid)))
             finally:
                 node.process.send_signal(signal.SIGINT)
                 node.process.wait(60)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psycopg
 import pytest
 
@@ -22,7 +23,10 @@ from sdi.demo.chance import Scenario
 from sdi.demo.egib import write_egib
 from sdi.demo.survey import Survey
 from sdi.harvest.gml import reader, slices
+from sdi.harvest.load import NO_CONTENT
+from sdi.harvest.memory import digests
 from sdi.harvest.progress import Progress
+from sdi.harvest.remembering import Remembering
 from sdi.harvest.run import Outcome, accept, harvest
 from sdi.model.load import load_region
 from sdi.model.region import Region
@@ -230,6 +234,20 @@ def test_a_broken_memory_is_none(nodes: Callable[[str], Node], whole: bytes, rea
     read.clear()
     assert node.harvest(whole + b"\n").state == "unchanged"
     assert read
+
+
+def test_a_class_that_no_register_has_any_more_is_read(nodes: Callable[[str], Node]) -> None:
+    node = nodes("ours")
+    members = digests([b"known", b"gone"], b"")
+    made = Remembering(node.settings.var / "memory", node.region.sources[SOURCE], node.region, "f")
+    made.note(np.empty(0, np.int64), {
+        "EGB_OsobaFizyczna": members[:16] + NO_CONTENT, "EGB_Inna": members[16:] + NO_CONTENT})
+    made.keep()
+    again = Remembering(node.settings.var / "memory", node.region.sources[SOURCE], node.region, "f")
+    with node.database.connect("harvest") as connection:
+        again.recall(connection, resumed=False)
+    assert again.memory.find(members).tolist() == [0, -1]
+    assert list(again.memory.by_name(np.array([0]))) == ["EGB_OsobaFizyczna"]
 
 
 def test_a_refused_delivery_is_accepted_with_what_was_not_read_again(
