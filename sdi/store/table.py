@@ -34,6 +34,17 @@ FAR = 2**62
 """More rows than there can be."""
 
 
+def touches(outline: sql.Composable, within: sql.Composable | None) -> sql.Composed:
+    """The condition that an object touches an Area, given what binds its geometries.
+
+    Of what lies well inside, bounding boxes alone settle it, at a third of the time.
+    """
+    if within is None:
+        return sql.SQL("st_intersects(geom, {})").format(outline)
+    return sql.SQL("(geom && {area} and (geom @ {within} or st_intersects(geom, {area})))").format(
+        area=outline, within=within)
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """The statements over one feature type, or what is read like one, for one tenant."""
@@ -60,13 +71,10 @@ class Table:
             conditions.append(sql.SQL("id = any(%(ids)s)"))
             values["ids"] = [clean(identifier) for identifier in selection.ids]
         if selection.area is not None:
-            values["area"] = wkb(selection.area.outline)
-            touches: sql.Composable = sql.SQL("st_intersects(geom, %(area)s::geometry)")
+            values["area"], within = wkb(selection.area.outline), None
             if selection.area.within is not None:
-                # Bounding boxes alone settle what lies inside, at a third of the time.
-                values["within"] = wkb(selection.area.within)
-                touches = sql.SQL("geom && %(area)s::geometry and (geom @ %(within)s::geometry or {})").format(touches)
-            conditions.append(touches)
+                values["within"], within = wkb(selection.area.within), sql.SQL("%(within)s::geometry")
+            conditions.append(touches(sql.SQL("%(area)s::geometry"), within))
         if self.history is None and selection.valid is not None and selection.valid.end is not None:
             conditions.append(sql.SQL("{} <= %(until)s").format(sql.Identifier(self.time)))
             values["until"] = selection.valid.end

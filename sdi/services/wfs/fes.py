@@ -23,6 +23,7 @@ from sdi.store.columns import Column
 from sdi.store.crs import STORED_SRID, Area
 from sdi.store.reader import InvalidQuery
 from sdi.store.selection import value_of
+from sdi.store.table import touches
 
 COMPARISONS = {
     "PropertyIsEqualTo": "=", "PropertyIsNotEqualTo": "<>", "PropertyIsLessThan": "<", "PropertyIsGreaterThan": ">",
@@ -46,9 +47,6 @@ METRES = {"": 1.0, "m": 1.0, "metre": 1.0, "meter": 1.0, "metres": 1.0, "meters"
           "kilometer": 1000.0, "urn:ogc:def:uom:epsg::9001": 1.0}
 _REFERENCES = ("ValueReference", "PropertyName")
 _PREDICATES_MAX = 1000
-
-# Of boxes what lies well inside needs no further look, as in the items of OGC API.
-_IN_BOX = "(geom && {area} and (geom @ {within} or st_intersects(geom, {area})))"
 
 
 class Filter:
@@ -77,10 +75,7 @@ class Filter:
         """Objects that touch a box; None is a box outside of Poland."""
         if area is None:
             return sql.SQL("false")
-        outline = self._geometry(area.outline)
-        if area.within is None:
-            return sql.SQL("st_intersects(geom, {})").format(outline)
-        return sql.SQL(_IN_BOX).format(area=outline, within=self._geometry(area.within))
+        return touches(self._geometry(area.outline), None if area.within is None else self._geometry(area.within))
 
     def _predicate(self, element: etree._Element) -> sql.Composable:
         self._left -= 1
