@@ -70,9 +70,8 @@ _LAYER = """
         select * from {relation} where not (select _is from {crowd}) and geom && %(area)s::geometry and {mine}
         union all
         (select distinct on (fid) nearest.* from cell cross join lateral (
-            select * from {relation} where (select _is from {crowd}) and geom && cell.box and {mine}
-            order by geom <-> cell.middle limit 1
-        ) nearest)
+            select * from {relation} where geom && cell.box and {mine} order by geom <-> cell.middle limit 1
+        ) nearest where (select _is from {crowd}))
     ) chosen
 )
 """

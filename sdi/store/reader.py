@@ -45,8 +45,9 @@ COUNTED_UP_TO = 20_000
 ONE = Page(limit=1)
 """One feature as it looks by default."""
 
-BATCH = 1_000
-"""Rows that are held at once while a page is read."""
+BATCH = 2_000
+"""Rows that are held at once while a page is read: so usual pages of 1,000, and the row that tells whether there are
+more, come in one go."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,7 @@ from typing import Any
 import psycopg
 import shapely
 from psycopg import sql
-from psycopg.abc import Buffer
-from psycopg.adapt import Loader
-from psycopg.pq import Format
+from psycopg.types.string import ByteaBinaryLoader
 from shapely.geometry.base import BaseGeometry
 
 from sdi.model.text import Text
@@ -194,21 +192,12 @@ class Table:
         return column
 
 
-class _Bytes(Loader):
-    """Hands text over as the bytes it came in."""
-
-    format = Format.BINARY
-
-    def load(self, data: Buffer) -> bytes:
-        return bytes(data)
-
-
 def text_rows(
     connection: psycopg.Connection[Any], statement: sql.Composed, values: dict[str, Any]
 ) -> list[tuple[Any, ...]]:
     """The rows of a statement; columns of text come as the UTF-8 bytes that they are."""
     with connection.cursor(binary=True) as cursor:
-        cursor.adapters.register_loader("text", _Bytes)
+        cursor.adapters.register_loader("text", ByteaBinaryLoader)
         return cursor.execute(statement, values).fetchall()
 
 
@@ -223,7 +212,7 @@ def row_batches(
         yield text_rows(connection, statement, values)
         return
     with connection.cursor(binary=True) as cursor:
-        cursor.adapters.register_loader("text", _Bytes)
+        cursor.adapters.register_loader("text", ByteaBinaryLoader)
         rows = cursor.stream(statement, values, size=size)
         while batch := list(islice(rows, size)):
             yield batch

@@ -25,6 +25,9 @@ from sdi.services.ogcapi.validators import is_current
 AT_ONCE = 4
 """Tiles that a process makes at the same time: the others of its connections stay free for other requests."""
 
+LEVEL = 4
+"""Of gzip: a third of the time of its default, for one hundredth more bytes."""
+
 
 class Wrong(SdiError):
     """There is no such tile."""
@@ -96,7 +99,7 @@ class Tiles:
                 content = self.cache.read(name)
                 if content is None:
                     tile = encode()
-                    content = gzip.compress(tile, 6, mtime=0) if tile else b""
+                    content = gzip.compress(tile, LEVEL, mtime=0) if tile else b""
                     self.cache.write(name, content)
                 return content
 
