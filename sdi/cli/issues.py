@@ -19,6 +19,7 @@ from sdi.db.cluster import node_database
 from sdi.db.migrate import migrate
 from sdi.db.queries import query
 from sdi.harvest.progress import wide_console
+from sdi.model.issues import ISSUE_CODES
 from sdi.model.load import load_region
 from sdi.settings import Settings
 
@@ -47,7 +48,8 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     elif not counts:
         console.print("No issues.")
     elif options.source is None and options.code is None:
-        console.print(_table(("source", "severity", "code", "count"), counts))
+        explained = [row | {"meaning": ISSUE_CODES[row["code"]].title.en} for row in counts]
+        console.print(_table(("source", "severity", "code", "count", "meaning"), explained))
     else:
         columns = ("severity", "code", "feature_type", "object_id", "field", "message", "position")
         console.print(_table(columns, found))

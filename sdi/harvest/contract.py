@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from pydantic import BaseModel
 from shapely.geometry.base import BaseGeometry
 
 from sdi.harvest.memory import Entries, Memory
+from sdi.model.issues import ISSUE_CODES, Severity
 from sdi.model.region import Region, Source
 from sdi.model.register import FeatureType, Register
 
@@ -77,16 +78,16 @@ class Feature:
     """Digest of the bytes that it was read from, where the harvester found nothing to say about them (see Known)."""
 
 
-Severity = Literal["quarantined", "repaired", "warning"]
-
-
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """Something wrong with an object. `quarantined`: the object is set aside; else it goes in all the same."""
+    """Something wrong with an object. `quarantined`: the object is set aside; else it goes in all the same.
+
+    Raises ValueError for a code that sdi.model.issues has not, as nobody would know what it means.
+    """
 
     severity: Severity
     code: str
-    """Short and stable: invalid-geometry, unknown-code, unknown-class, unknown-attribute, missing-id …"""
+    """One of sdi.model.issues."""
     message: str
     feature_type: str | None = None
     object_id: str | None = None
@@ -94,6 +95,10 @@ class Issue:
     position: str = ""
     excerpt: str = ""
     """The object as it came with personal data removed; cut to 4 kB by the run."""
+
+    def __post_init__(self) -> None:
+        if self.code not in ISSUE_CODES:
+            raise ValueError(f"{self.code}: no such code of an issue in sdi/model/issues.py")
 
 
 @dataclass(frozen=True, slots=True)

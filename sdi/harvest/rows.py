@@ -14,8 +14,9 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from sdi.harvest import geometry, places
-from sdi.harvest.contract import Feature, Issue, Severity
+from sdi.harvest.contract import Feature, Issue
 from sdi.harvest.values import CONVERTERS, Convert, Value, moment
+from sdi.model.issues import Severity
 from sdi.model.region import Source
 from sdi.model.register import FeatureType
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from psycopg import sql
 
+from sdi.model.issues import ISSUE_CODES, SEVERITIES
+from sdi.model.register import Code
 from sdi.model.text import Text
 from sdi.store.columns import Column
 
@@ -40,3 +44,6 @@ ISSUE_COLUMNS: dict[str, Column] = {
     )
 }
 """What is shown of an issue; never the excerpt of the delivery."""
+
+ISSUE_CODE_LISTS: Mapping[str, Mapping[str, Code]] = {"severity": SEVERITIES, "code": ISSUE_CODES}
+"""What the values of these columns mean."""

@@ -12,7 +12,7 @@ from sdi.services.ogcapi.provider import JSON_TYPES
 from sdi.services.ogcapi.texts import PAGES
 from sdi.store.columns import ID, Column, published
 from sdi.store.cql2.conditions import GEOMETRY
-from sdi.store.issues import ISSUE_COLUMNS, ISSUE_TIME, ISSUE_TITLE, ISSUES
+from sdi.store.issues import ISSUE_CODE_LISTS, ISSUE_COLUMNS, ISSUE_TIME, ISSUE_TITLE, ISSUES
 
 Sort = Literal["queryables", "schema", "sortables"]
 """The resource `/collections/{id}/<sort>`; sortables are without the geometry."""
@@ -41,7 +41,7 @@ def document(
         assert collection == ISSUES
         title, time, geometry = ISSUE_TITLE, ISSUE_TIME, _FORMATS["any"]
         properties = {ID.name: ID, **ISSUE_COLUMNS}
-        codes: dict[str, Mapping[str, Code]] = {}
+        codes: Mapping[str, Mapping[str, Code]] = ISSUE_CODE_LISTS
     else:
         title, time, geometry = feature_type.title, "valid_from", _FORMATS[feature_type.geometry]
         properties = {ID.name: ID, **published(feature_type)}

@@ -9,6 +9,7 @@ import pytest
 import shapely
 
 from sdi.db.database import Database
+from sdi.model.issues import ISSUE_CODES
 from sdi.model.region import Region
 from tests.services.ogcapi.conftest import Client
 
@@ -74,6 +75,16 @@ def test_an_issue_is_a_feature_without_the_excerpt(client: Client, issues: None)
         for kind in ("json", "html", "jsonld"):
             response = client.get(f"{path}?f={kind}")
             assert response.status_code == 200 and "PESEL" not in response.text, (path, kind)
+
+
+def test_codes_are_explained_in_the_reader_s_language(client: Client, issues: None) -> None:
+    for language, meaning, weight in (("pl", "wartość nie pasuje do typu atrybutu", "obiekt wstrzymany"),
+                                      ("en", "a value is not of the attribute", "set aside")):
+        page = client.get(f"{ITEMS}?f=html&lang={language}").text
+        assert meaning in page and weight in page
+        schema = client.get(ITEMS.replace("items", "schema"), params={"lang": language}).json()
+        told = {entry["const"]: entry["title"] for entry in schema["properties"]["code"]["oneOf"]}
+        assert told["bad-value"].startswith(meaning) and set(told) == set(ISSUE_CODES)
 
 
 def test_issues_are_filtered_like_features(client: Client, issues: None) -> None:
