@@ -24,7 +24,7 @@ from sdi.demo.geopackage import write_geopackage
 from sdi.demo.survey import Survey
 from sdi.model.load import load_region
 from sdi.settings import Settings
-from tests.bench.harvest import harvest_rates, peak_memory, wfs_cpu
+from tests.bench.harvest import first_harvest, harvest_rates, only, peak_memory, wfs_cpu
 from tests.bench.items import item_rows
 from tests.bench.ows import wfs_rows, wms_rows
 from tests.bench.report import circumstances, document
@@ -36,6 +36,11 @@ from tests.conftest import HOME, new_database
 
 FULL = 500_000
 """The size of which docs/benchmarks.md is written."""
+
+BUILDINGS = 0.7
+"""For each parcel of the delivery that is harvested."""
+REGIONS = (20_000, 200_000)
+"""Parcels of the regions whose harvests are looked at for their peak memory; of the first, also its WFS."""
 
 HALVES = ("services", "tenants", "harvest")
 
@@ -75,7 +80,7 @@ def _options() -> argparse.Namespace:
                         help="size of the region that is served (default: %(default)s; the written table is of "
                              f"{FULL:,})")
     parser.add_argument("--harvest-parcels", type=int, default=20_000,
-                        help="size of the region that is harvested, and a tenth of the largest (default: %(default)s)")
+                        help="parcels of the delivery that is harvested (default: %(default)s)")
     parser.add_argument("--keep", action="store_true", help="keep the database that is served for the next run")
     parser.add_argument("--only", nargs="+", choices=HALVES, default=HALVES, help="what to measure (default: all)")
     options = parser.parse_args()
@@ -103,18 +108,22 @@ def _services(
 
 
 def _harvest(server: Database, settings: Settings, folder: Path, parcels: int) -> Iterable[Row]:
-    """Deliveries of one county into empty databases."""
+    """Deliveries of one county into empty databases: all classes as they come, then parcels and buildings only."""
     region = load_region(HOME, "demo").region
     delivery = settings.var / "demo" / "0415" / "egib.gml"
-    print(f"Writing {delivery.name} of a region of {parcels:,} parcels …", flush=True)
-    survey = Survey(Scenario(parcels=parcels))
-    write_egib(survey, "0415", delivery)
-    write_geopackage(survey, "0404", folder / "egib.gpkg")
+    size = int(2.2 * parcels)  # of two counties
+    print(f"Writing {delivery.name} of a region of {size:,} parcels …", flush=True)
+    write_egib(Survey(Scenario(parcels=size)), "0415", delivery)
+    write_geopackage(Survey(Scenario(parcels=REGIONS[0])), "0404", folder / "egib.gpkg")
     with new_database(server) as ours, new_database(server) as peer:
         migrate(ours, region.registers.values())
-        yield from harvest_rates(region, ours, peer, settings, delivery)
+        yield first_harvest(region, ours, peer, settings, delivery, "ten classes")[1]
+    only(delivery, {"DzialkaEwidencyjna": parcels, "Budynek": int(BUILDINGS * parcels)})
+    with new_database(server) as ours, new_database(server) as peer:
+        migrate(ours, region.registers.values())
+        yield from harvest_rates(region, ours, peer, settings, delivery, "parcels and buildings")
         yield wfs_cpu(settings, ours, folder / "egib.gpkg")
-    for size in (parcels, 10 * parcels):
+    for size in REGIONS:
         print(f"Harvesting a region of {size:,} parcels for its peak memory …", flush=True)
         write_egib(Survey(Scenario(parcels=size)), "0415", delivery)
         with new_database(server) as empty:
