@@ -21,6 +21,7 @@ from sdi.harvest.gml.geometry import GeometryReader
 from sdi.harvest.gml.objects import Tally
 from sdi.harvest.gml.reader import RegisterChooser, read_members
 from sdi.harvest.gml.recall import Recalled
+from sdi.harvest.gml.shapes import Shapes
 from sdi.harvest.gml.slices import Slice, slices
 from sdi.harvest.gml.srs import Axis
 from sdi.harvest.unpack import is_gzip, is_zip, member, members, plain_or_gzip
@@ -70,6 +71,11 @@ class Harvester:
         self._job, self._parameters = job, parameters
         self._deliveries = Deliveries(parameters, job.home, SUFFIXES, job.source.tls)
         self._limits = parameters.limits
+        srs_name = f"urn:ogc:def:crs:EPSG::{parameters.crs}" if parameters.crs else None
+        geometries = GeometryReader(srs_name, parameters.axis)
+        self._chooser = RegisterChooser(job.registers, job.feature_types, geometries)
+        self._shapes: dict[bytes, Shapes] = {}
+        """By the head of the document, which has the namespaces."""
         self._unpacked: list[IO[bytes]] = []
         """Documents of the delivery that is being read; closed, they are gone."""
 
@@ -110,23 +116,23 @@ class Harvester:
 
     def read_part(self, delivery: Delivery, part: Part) -> Generator[Read, None, Notes]:
         """The objects of a part; returns what there is to say about its document."""
-        crs, line = self._parameters.crs, 0
+        line = 0
         recalled = None
         if part.piece is not None:
             path = part.path or delivery.path
-            recalled = Recalled.of(part.piece, path, self._job.memory) if part.piece.member else None
+            if part.piece.member:
+                shapes = self._shapes.setdefault(part.piece.head, Shapes(part.piece, self._chooser))
+                recalled = Recalled.of(part.piece, path, self._job.memory, shapes, part.name)
             opened: AbstractContextManager[IO[bytes]] = (
                 part.piece.open(path) if recalled is None else BytesIO(recalled.document))
             line = part.piece.line
         else:
             opened = self._opened(delivery, part)
-        geometries = GeometryReader(f"urn:ogc:def:crs:EPSG::{crs}" if crs else None, self._parameters.axis)
-        chooser = RegisterChooser(self._job.registers, self._job.feature_types, geometries)
         with opened as stream:
             document = Document(stream, part.name, line=line)
             if recalled is None:
-                return part.name, (yield from read_members(document, chooser))
-            return part.name, (yield from recalled.between(read_members(document, chooser, recalled.left)))
+                return part.name, (yield from read_members(document, self._chooser))
+            return part.name, (yield from recalled.between(read_members(document, self._chooser, recalled.digests)))
 
     def _opened(self, delivery: Delivery, part: Part) -> AbstractContextManager[IO[bytes]]:
         """A whole document, unpacked on the way."""

@@ -31,7 +31,7 @@ from sdi.harvest.gml.coordinates import (
     positions,
 )
 from sdi.harvest.gml.names import local, namespace
-from sdi.harvest.gml.plain import PLAIN, Plain
+from sdi.harvest.gml.plain import PLAIN, Kind, Plain, plain
 from sdi.harvest.gml.srs import Axis, Srs, parse_srs
 
 type Shape = Plain | BaseGeometry
@@ -98,9 +98,9 @@ class GeometryReader:
                 return self._bare(element, scope)
             if len(element) > 1:
                 raise GeometryError(f"{len(element)} geometries in one property")
-            plain = self._plain(element[0], scope)
-            if plain is not None:
-                return plain, plain.srs.srid
+            shape = self._plain(element[0], scope)
+            if shape is not None:
+                return shape, shape.srs.srid
             self._seen.clear()
             geometry = self._geometry(element[0], scope)
         except GeometryError:
@@ -124,13 +124,25 @@ class GeometryReader:
         numbers = (element.text or "").split()
         if not numbers:
             return None, None
-        plain = Plain("point", numbers[:2], _known(self._enter(element, scope)))
+        point = Plain("point", numbers[:2], _known(self._enter(element, scope)))
         if len(numbers) not in (2, 3):
             raise GeometryError(f"expected two or three numbers, found {len(numbers)}")
-        return plain, plain.srs.srid
+        return point, point.srs.srid
+
+    def plain_place(self, element: etree._Element, inherited: str | None) -> tuple[Kind, str, Srs] | None:
+        """What `plain` makes the geometry in a property element of; None where it is not that plain.
+
+        `inherited` as of `read_property`. Raises GeometryError.
+        """
+        scope = _Scope(self._srs(inherited) if inherited else self._default, None)
+        return self._plain_place(element[0], scope) if len(element) == 1 else None
 
     def _plain(self, element: etree._Element, scope: _Scope) -> Plain | None:
         """The fast way for what most objects are; None sends the geometry the thorough way."""
+        place = self._plain_place(element, scope)
+        return None if place is None else plain(*place)
+
+    def _plain_place(self, element: etree._Element, scope: _Scope) -> tuple[Kind, str, Srs] | None:
         known = PLAIN.get(element.tag)
         if known is None:
             return None
@@ -146,10 +158,7 @@ class GeometryReader:
                 scope = self._enter(element, scope)
         if scope.srs is None or scope.dimension == 3:
             return None
-        numbers = (element.text or "").split()
-        if not numbers or len(numbers) % 2 or (kind == "point" and len(numbers) != 2):
-            return None
-        return Plain(kind, numbers, scope.srs)
+        return kind, element.text or "", scope.srs
 
     def _enter(self, element: etree._Element, scope: _Scope) -> _Scope:
         name, dimension = element.get("srsName"), element.get("srsDimension")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,12 +13,12 @@ from shapely.geometry.base import BaseGeometry
 
 from sdi.errors import ConfigurationError
 from sdi.harvest.contract import Feature, Issue
-from sdi.harvest.gml.attributes import AttributeReader, Found, Problem, attribute_readers
+from sdi.harvest.gml.attributes import AttributeReader, Found, Places, Problem, Texts, attribute_readers
 from sdi.harvest.gml.coordinates import NAMESPACES, GeometryError
 from sdi.harvest.gml.excerpt import Allowed, excerpt
 from sdi.harvest.gml.geometry import GeometryReader
 from sdi.harvest.gml.names import below, local, namespace
-from sdi.harvest.gml.plain import Plain
+from sdi.harvest.gml.plain import Plain, PlainPlace
 from sdi.harvest.gml.values import clean, timestamp
 from sdi.model.register import Attribute, FeatureType, Register
 
@@ -94,15 +94,33 @@ COUNTY_WFS = Naming(paths=_casefolded, fold=str.casefold, registered=False)
 """County WFS: flat, names compared without case."""
 
 
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where an object has what is read of it, but for its geometries."""
+
+    attributes: list[tuple[AttributeReader, Places]]
+    identity: list[Texts]
+    """lokalnyId, przestrzenNazw and wersjaId; where there are several, the last counts."""
+    times: list[tuple[str, str, Texts]]
+    """Name, property and text of the times of its life cycle."""
+
+    def texts(self) -> Iterator[Texts]:
+        """All texts in it."""
+        for _, places in self.attributes:
+            for path in places:
+                yield from (place.texts for place in path)
+        yield from self.identity
+        yield from (texts for _, _, texts in self.times)
+
+
 @dataclass(slots=True)
 class Draft:
     """An object whose plain geometries are still to be built, many at once."""
 
-    element: etree._Element
     feature: Feature
-    problems: list[Problem]
-    plains: list[tuple[str, Plain]]
-    shapes: dict[str, list[BaseGeometry]]
+    problems: list[Problem] = field(default_factory=list)
+    plains: list[tuple[str, Plain]] = field(default_factory=list)
+    shapes: dict[str, list[BaseGeometry]] = field(default_factory=dict)
     """Geometries by column; a property that repeats gives several."""
     failed: Problem | None = None
     """Why the object is set aside."""
@@ -143,48 +161,71 @@ class ObjectReader:
     def read(self, element: etree._Element, position: str, srs_name: str | None, tally: Tally) -> Draft:
         """Everything of an object but its plain geometries; `srs_name` is that of the collection's envelope."""
         found = self._properties(element, tally)
-        problems: list[Problem] = []
-        feature = Feature(self.feature_type.name, None, dict(self._implied), None, 0, position=position)
-        draft = Draft(element, feature, problems, [], {})
-        for reader in self._attributes:
-            value = reader.read(found, problems)
-            if value is not None:
-                feature.attributes[reader.name] = value
-        if self.naming.registered:
-            self._identify(draft, found)
-            self._date(draft, found)
-        elif self.feature_type.key is not None and self._key(feature) is None:
-            draft.failed = Problem("missing-id", f"no value of {self.feature_type.key}", self.feature_type.key)
+        draft = self.draft(self._layout(found), position)
         if draft.failed is None:
             self._locate(draft, found, _envelope_srs(found) or srs_name)
         return draft
 
-    def finish(
-        self, draft: Draft, built: Iterator[BaseGeometry | GeometryError], member: bytes = b""
-    ) -> Iterator[Feature | Issue]:
-        """The object with its geometries taken from `built`, or why it is set aside; and what else is wrong with it.
+    def draft(self, layout: Layout, position: str) -> Draft:
+        """An object without its geometries."""
+        feature = Feature(self.feature_type.name, None, dict(self._implied), None, 0, position=position)
+        draft = Draft(feature)
+        for reader, places in layout.attributes:
+            value = reader.read(places, draft.problems)
+            if value is not None:
+                feature.attributes[reader.name] = value
+        if self.naming.registered:
+            self._identify(draft, layout.identity)
+            self._date(draft, layout.times)
+        elif self.feature_type.key is not None and self._key(feature) is None:
+            draft.failed = Problem("missing-id", f"no value of {self.feature_type.key}", self.feature_type.key)
+        return draft
 
-        `member`: digest of its bytes.
+    def learn(self, element: etree._Element, srs_name: str | None) -> tuple[Layout, list[PlainPlace]] | None:
+        """Where every object of this shape has what is read of it: the same tags, and attributes of tags but for
+        identifiers and links.
+
+        None where one object does not tell, or where there is something to say about it.
         """
-        feature = draft.feature
+        tally = Tally()
+        found = self._properties(element, tally)
+        try:
+            plains = self._plain_places(found, _envelope_srs(found) or srs_name)
+        except ValueError:
+            return None
+        return None if tally.total or plains is None else (self._layout(found), plains)
+
+    def place(self, draft: Draft, built: Iterator[BaseGeometry | GeometryError]) -> None:
+        """Take the plain geometries of an object from `built`."""
         for column, _ in draft.plains:
             shape = next(built)
             if isinstance(shape, GeometryError):
                 draft.failed = draft.failed or Problem("unreadable-geometry", str(shape), column)
             else:
                 draft.shapes.setdefault(column, []).append(shape)
+
+    def finish(self, draft: Draft, element: etree._Element, member: bytes = b"") -> Iterator[Feature | Issue]:
+        """The object, whose geometries are there, or why it is set aside; and what else is wrong with it.
+
+        `member`: digest of its bytes.
+        """
         if draft.failed is not None:
-            yield self._issue(draft, "quarantined", draft.failed)
+            yield self._issue(draft, element, "quarantined", draft.failed)
             return
         for problem in draft.problems:
-            yield self._issue(draft, "warning", problem)
+            yield self._issue(draft, element, "warning", problem)
+        yield self.whole(draft, b"" if draft.problems else member)
+
+    def whole(self, draft: Draft, member: bytes) -> Feature:
+        """An object with its geometries; `member`: digest of its bytes, where there is nothing to say about it."""
+        feature = draft.feature
         for column, shapes in draft.shapes.items():
             if column == "geom":
                 feature.geometry = _united(shapes)
             else:
                 feature.geometries[column] = _united(shapes)
-        feature.member = b"" if draft.problems else member
-        yield feature
+        feature.member = member
+        return feature
 
     def _geometry_places(self, geometry_name: str | None) -> dict[str, tuple[str, ...]]:
         if not self.naming.registered:
@@ -236,24 +277,30 @@ class ObjectReader:
         self._names[child.tag] = name
         return name
 
-    def _identify(self, draft: Draft, found: Found) -> None:
-        feature = draft.feature
+    def _layout(self, found: Found) -> Layout:
+        layout = Layout([(reader, reader.places(found)) for reader in self._attributes], [], [])
+        if not self.naming.registered:
+            return layout
         for identifier in found.get("idIIP", ()):
             for holder in identifier:
                 parts = {local(part.tag): part.text for part in holder}
-                feature.id, feature.namespace = clean(parts.get("lokalnyId")), clean(parts.get("przestrzenNazw"))
-                feature.version_id = clean(parts.get("wersjaId"))
+                layout.identity.append([*map(parts.get, _IDENTITY)])
+        for name, top, rest in _LIFE_CYCLE_STEPS:
+            if (elements := found.get(top)) is not None and (elements := below(elements, rest)):
+                layout.times.append((name, top, [elements[0].text]))
+        return layout
+
+    def _identify(self, draft: Draft, identities: Sequence[Texts]) -> None:
+        feature = draft.feature
+        if identities:
+            feature.id, feature.namespace, feature.version_id = map(clean, identities[-1])
         if feature.id is None:
             draft.failed = Problem("missing-id", "no lokalnyId in idIIP", "idIIP")
 
-    def _date(self, draft: Draft, found: Found) -> None:
-        for name, top, rest in _LIFE_CYCLE_STEPS:
-            elements = found.get(top)
-            if elements is None or getattr(draft.feature, name) is not None:
-                continue
-            elements = below(elements, rest)
-            text = clean(elements[0].text) if elements else None
-            if text is None:
+    def _date(self, draft: Draft, times: Sequence[tuple[str, str, Texts]]) -> None:
+        for name, top, given in times:
+            text = clean(given[0])
+            if text is None or getattr(draft.feature, name) is not None:
                 continue
             try:
                 setattr(draft.feature, name, timestamp(text))
@@ -275,6 +322,23 @@ class ObjectReader:
             draft.failed = Problem("unreadable-geometry", f"no geometry in {sought}, but one in {self._elsewhere}: "
                                    "correct `geometry` of the type in the source's file", "geom")
 
+    def _plain_places(self, found: Found, srs_name: str | None) -> list[PlainPlace] | None:
+        """Where all geometries of the object are, in the order of `_locate`; None where they are not all plain and
+        there. Raises ValueError.
+        """
+        places: list[PlainPlace] = []
+        for column, names in self._places.items():
+            for name in names:
+                for element in found.get(name, ()):
+                    place = self._geometries.plain_place(element, srs_name)
+                    if place is None:
+                        return None
+                    kind, text, srs = place
+                    places.append(PlainPlace(column, kind, [text], srs))
+                if name in found and column == "geom":
+                    break
+        return places if len({place.srs.srid for place in places}) <= 1 else None
+
     def _keep(self, draft: Draft, column: str, elements: list[etree._Element], srs_name: str | None) -> bool:
         """Take the geometries of some properties; False where all are empty."""
         kept = False
@@ -292,7 +356,7 @@ class ObjectReader:
             kept = True
         return kept
 
-    def _issue(self, draft: Draft, severity: Any, problem: Problem) -> Issue:
+    def _issue(self, draft: Draft, element: etree._Element, severity: Any, problem: Problem) -> Issue:
         return Issue(
             severity,
             problem.code,
@@ -301,7 +365,7 @@ class ObjectReader:
             object_id=draft.feature.id or self._key(draft.feature),
             field=problem.field,
             position=draft.feature.position,
-            excerpt=excerpt(draft.element, self._allowed(), self.naming.fold),
+            excerpt=excerpt(element, self._allowed(), self.naming.fold),
         )
 
     def _key(self, feature: Feature) -> str | None:
@@ -326,6 +390,7 @@ class ObjectReader:
 
 _BOUNDS = "gml:boundedBy"
 """Under which the envelope of an object is kept: no property of a register has a colon."""
+_IDENTITY = ("lokalnyId", "przestrzenNazw", "wersjaId")
 _LIFE_CYCLE_STEPS = [
     (name, path.split("/")[0], tuple(path.split("/")[1:])) for name, paths in LIFE_CYCLE.items() for path in paths
 ]

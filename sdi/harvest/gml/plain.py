@@ -25,6 +25,28 @@ class Plain(NamedTuple):
     srs: Srs
 
 
+class PlainPlace(NamedTuple):
+    """Where an object has a plain geometry: what `plain` takes, by the column of the geometry."""
+
+    column: str
+    kind: Kind
+    texts: list[str | None]
+    """The one text of its numbers."""
+    srs: Srs
+
+    def plain(self) -> Plain | None:
+        """The geometry that stands there."""
+        return plain(self.kind, self.texts[0] or "", self.srs)
+
+
+def plain(kind: Kind, text: str, srs: Srs) -> Plain | None:
+    """The geometry of a coordinate list; None where it has no pairs of numbers."""
+    numbers = text.split()
+    if not numbers or len(numbers) % 2 or (kind == "point" and len(numbers) != 2):
+        return None
+    return Plain(kind, numbers, srs)
+
+
 _Path = tuple[Kind, tuple[str, ...]]
 _PLAIN_PATHS: dict[str, _Path] = {
     "Point": ("point", ("pos",)),

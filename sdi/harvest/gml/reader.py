@@ -50,7 +50,7 @@ def read_members(
     members = chain(digests, repeat(b""))
     for batch in document.batches():
         steps: list[tuple[Draft | LeftOut | Issue, bytes]] = []
-        readers: list[ObjectReader] = []
+        readers: list[tuple[ObjectReader, etree._Element]] = []
         for element, member in zip(batch, members, strict=False):
             line: Any = element.sourceline
             position = f"{document.name}:{line + document.line}"
@@ -59,7 +59,7 @@ def read_members(
             step: Draft | LeftOut | Issue
             if isinstance(chosen, ObjectReader):
                 step = chosen.read(element, position, document.srs_name, tally)
-                readers.append(chosen)
+                readers.append((chosen, element))
             else:
                 step = chosen or _unknown_class(element, position)
             steps.append((step, member if document.regular and tally.total == said else b""))
@@ -67,7 +67,9 @@ def read_members(
         finishing = iter(readers)
         for step, member in steps:
             if isinstance(step, Draft):
-                yield from next(finishing).finish(step, built, member)
+                reader, element = next(finishing)
+                reader.place(step, built)
+                yield from reader.finish(step, element, member)
             elif isinstance(step, LeftOut) and member:
                 yield LeftOut(step.class_name, member)
             else:
@@ -120,6 +122,10 @@ class RegisterChooser:
         if chosen is not None:
             self._readers[tag] = chosen
         return chosen
+
+    def by_tag(self, tag: str) -> ObjectReader | LeftOut | None:
+        """What was chosen for an object, where it is so for all with its tag."""
+        return self._readers.get(tag)
 
     def _register(self, tag: str) -> Register | None:
         """The register that knows a class: one that has its namespace, else any."""

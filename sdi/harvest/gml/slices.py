@@ -36,15 +36,26 @@ class Slice:
     line: int = 0
     """What to add to a line of this document to have the line of the whole."""
     member: bytes = b""
-    """Name of the elements that wrap members, of which the bytes up to `end` are made; empty where `end` is None."""
+    """Name of the elements that wrap members, of which the bytes up to `end` are made, as many starts as ends; empty
+    where `end` is None."""
+    encoding: str = "utf-8"
 
     def open(self, path: Path) -> IO[bytes]:
         """The document of this slice of the file `path`."""
         if self.end is not None:
-            return io.BytesIO(self.head + self.body(path) + self.tail)
+            return io.BytesIO(self.around(self.body(path)))
         file = path.open("rb")
         file.seek(self.start)
         return _Headed(self.head, file) if self.head else file  # type: ignore[return-value]
+
+    @property
+    def member_end(self) -> bytes:
+        """The end tag of a member."""
+        return b"</" + self.member + b">"
+
+    def around(self, body: bytes) -> bytes:
+        """The document of some members of this slice."""
+        return self.head + body + self.tail
 
     def body(self, path: Path) -> bytes:
         """The bytes from `start` to `end`, which must be known."""
@@ -71,6 +82,11 @@ class _Headed(io.RawIOBase):
         super().close()
 
 
+def _marked(piece: bytes) -> bool:
+    """Whether there is a comment, a CDATA section or a processing instruction; the single signs are found faster."""
+    return (b"!" in piece and b"<!" in piece) or (b"?" in piece and b"<?" in piece)
+
+
 def slices(path: Path) -> Iterator[Slice]:
     """The slices of an XML file that is not packed, in order; the whole where it is small or cannot be cut."""
     with path.open("rb") as file:
@@ -91,6 +107,7 @@ class _Cuts:
     """Name of the root element."""
     member: bytes
     """Name of the elements that wrap members."""
+    encoding: str
 
     @classmethod
     def of(cls, beginning: bytes) -> _Cuts | None:
@@ -102,11 +119,12 @@ class _Cuts:
         said = declaration[1] or b""
         head = beginning[: first.start()]
         root = _ROOT.match(head, declaration.end())
-        if (b"encoding" in said and not _ENCODING.search(said)) or root is None:
+        encoding = _ENCODING.search(said)
+        if (b"encoding" in said and encoding is None) or root is None:
             return None
         if b"<!" in head or b"<?" in head[declaration.end():]:
             return None
-        return cls(head, root[1], first[1])
+        return cls(head, root[1], first[1], encoding[1].decode() if encoding else "utf-8")
 
     def slices(self, file: IO[bytes]) -> Iterator[Slice]:
         """All slices of the document."""
@@ -116,9 +134,9 @@ class _Cuts:
         piece = file.read(SLICE)
         while piece:
             size = piece.rfind(end_tag) + len(end_tag)
-            if size < len(end_tag) or b"<!" in piece or b"<?" in piece or not self._balanced(piece[:size]):
+            if size < len(end_tag) or _marked(piece) or not self._balanced(piece[:size]):
                 break
-            yield Slice(start, start + size, self.head, b"</" + self.root + b">", line, self.member)
+            yield Slice(start, start + size, self.head, b"</" + self.root + b">", line, self.member, self.encoding)
             line += piece.count(b"\n", 0, size)
             start += size
             following = file.read(SLICE)

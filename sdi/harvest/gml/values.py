@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from sdi.model.register import Attribute, Code
@@ -52,6 +53,7 @@ def unit_factor(given: str, declared: str) -> float:
     return factor
 
 
+@lru_cache(maxsize=1 << 13)
 def timestamp(text: str) -> str:
     """xs:date or xs:dateTime that both Python and PostgreSQL read, as given; a date loses its offset.
 
