@@ -35,7 +35,7 @@ bench: setup  ## measure against peers; ARGS="--parcels 500000" writes docs/benc
 conformance: setup  ## the OGC's own test suites against a demo node (wants Java 17 and Maven)
 	@$(PY) -m tests.conformance
 
-acceptance: setup  ## real clients against a demo node: QGIS, GDAL, OWSLib, OpenLayers, MapLibre
+acceptance: setup  ## real clients against a demo node: QGIS, GDAL, OWSLib, OpenLayers, MapLibre, schemathesis
 	-@setup/packages tests/acceptance/apt.txt
 	@$(PY) -m tests.acceptance $(ARGS)
 

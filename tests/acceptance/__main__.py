@@ -49,6 +49,8 @@ CLIENTS = (
     Client("gdal", "GDAL/OGR of the system and of pyogrio", (sys.executable, "-m", "tests.acceptance.gdal_client"),
            ("/usr/bin/ogr2ogr", "/usr/bin/gdal_translate")),
     Client("owslib", "OWSLib", (sys.executable, "-m", "tests.acceptance.owslib_client")),
+    Client("openapi", "openapi-spec-validator and schemathesis",
+           (sys.executable, "-m", "tests.acceptance.openapi_client")),
     Client("qgis", "QGIS", (QGIS_PYTHON, "-m", "tests.acceptance.qgis_client"),
            (QGIS_PYTHON, "/usr/lib/python3/dist-packages/qgis/core/__init__.py")),
     Client("browser", "OpenLayers and MapLibre in Chromium", (sys.executable, "-m", "tests.acceptance.browser_client"),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,34 +20,12 @@ from psycopg.conninfo import conninfo_to_dict
 
 from sdi.db.database import Database
 from tests.bench.timing import NoAnswer
+from tests.environments import Environment, without_ours
 from tests.features.conftest import free_port
 
 REQUIREMENTS = Path(__file__).parent / "requirements-peers.txt"
 START_S = 120.0
 CRS = "http://www.opengis.net/def/crs/"
-
-
-class Environment:
-    """The virtual environment of the peers; made anew when its requirements have changed."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.python = folder / "bin" / "python"
-
-    def make(self) -> None:
-        """Make it where it is not there. Raises NoAnswer in pip's words."""
-        mark, wanted = self.folder / "made-from.txt", REQUIREMENTS.read_text(encoding="utf-8")
-        if mark.is_file() and mark.read_text(encoding="utf-8") == wanted:
-            return
-        print("Installing the peers …", flush=True)
-        for command in ([sys.executable, "-m", "venv", "--clear", str(self.folder)],
-                        [str(self.python), "-m", "pip", "--quiet", "--disable-pip-version-check", "install",
-                         "-r", str(REQUIREMENTS)]):
-            done = subprocess.run(command, capture_output=True, text=True, check=False, env=_clean(os.environ))
-            if done.returncode:
-                lines = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
-                raise NoAnswer(f"could not be installed: {lines[-1]}")
-        mark.write_text(wanted, encoding="utf-8")
 
 
 def version(package: str) -> str:
@@ -69,7 +46,7 @@ def pygeoapi(environment: Environment, database: Database, folder: Path, workers
     made = subprocess.run(
         [str(environment.folder / "bin" / "pygeoapi"), "openapi", "generate", str(config), "--format", "json",
          "--output-file", str(openapi)],
-        env=_clean(os.environ) | variables, capture_output=True, text=True, check=False)
+        env=without_ours(os.environ) | variables, capture_output=True, text=True, check=False)
     if made.returncode:
         raise NoAnswer(f"no OpenAPI document: {made.stderr.strip()[-300:]}")
     with _uvicorn(environment, "pygeoapi.starlette_app:APP", port, workers, variables, folder / "log"):
@@ -132,7 +109,7 @@ def _uvicorn(
 ) -> Iterator[None]:
     command = [str(environment.python), "-m", "uvicorn", app, "--port", str(port), "--workers", str(workers),
                "--log-level", "warning", "--no-access-log", "--timeout-keep-alive", "60"]
-    with running(command, _clean(os.environ) | variables, log) as process:
+    with running(command, without_ours(os.environ) | variables, log) as process:
         wait_for(f"http://127.0.0.1:{port}/", process, log)
         yield
 
@@ -163,9 +140,3 @@ def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
             time.sleep(0.2)
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["it said nothing"]
     raise NoAnswer(f"does not start: {lines[-1][:300]}")
-
-
-def _clean(variables: Mapping[str, str]) -> dict[str, str]:
-    """Without what is ours: a peer must find neither our code nor our settings."""
-    return {name: value for name, value in variables.items()
-            if not name.startswith(("SDI_", "PYTHON", "PIP_REQUIRE", "VIRTUAL_ENV"))}

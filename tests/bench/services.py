@@ -20,6 +20,7 @@ from sdi.store.columns import ID, published
 from tests.bench import nginx, peers
 from tests.bench.data import bench_database, bench_home, for_peers
 from tests.bench.timing import Absent, NoAnswer, Web
+from tests.environments import Environment, NotInstalled
 from tests.features.conftest import environment, start
 
 
@@ -65,7 +66,7 @@ def bench(
                                          "SDI_WEB_WORKERS": str(settings.web_workers),
                                          "SDI_MAP_WORKERS": str(settings.map_workers)}
         url = stack.enter_context(_node(home, variables))
-        made = peers.Environment(peers_at)
+        made = Environment(peers_at, peers.REQUIREMENTS)
         build = (folder / "serving" / "build" / "current").resolve()
         maps = {"wms": build / REGION_TENANT / "wms" / "pol.map",
                 "wfs": _wfs_map(database, region.feature_types["dzialki"], folder / "peer.map")}
@@ -78,7 +79,10 @@ def bench(
                 return Peer(name, version, reason)
 
         def python(which: Callable[..., AbstractContextManager[str]], name: str) -> AbstractContextManager[str]:
-            made.make()
+            try:
+                made.make()
+            except NotInstalled as reason:
+                raise NoAnswer(str(reason)) from reason
             return which(made, database, folder / name, settings.web_workers)
 
         yield Bench(

@@ -157,8 +157,8 @@ def _format(request: Request, target: Target | None, asked_of: APIRequest) -> st
     if target is not None and target.resource in ("items", "item"):
         asked_of._format = given or negotiated(request.headers.get("Accept", ""))
         return asked_of.format if asked_of.format in FORMATS else "json"
-    if given is None and asked_of.format not in CHOICES["f"]:
-        # Of the types that pygeoapi knows, an Accept header may name one that is not served here, such as PNG.
+    if asked_of.format not in CHOICES["f"]:
+        # pygeoapi knows more types than an answer or an error can have here, such as PNG and tiles.
         asked_of._format = None
     return asked_of.format if asked_of.format in ("html", "jsonld") else "json"
 

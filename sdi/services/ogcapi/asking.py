@@ -43,6 +43,8 @@ def page_of(given: Mapping[str, str], name: str = "json") -> Page:
     limit = int(given.get("limit", LIMIT_DEFAULT))
     if limit == 0:
         raise InvalidQuery(Text(pl="limit: co najmniej 1", en="limit: at least 1"))
+    if given.get("cursor") == "":
+        raise InvalidQuery(Text(pl="cursor: pusty", en="cursor: empty"))
     names = given["properties"].split(",") if "properties" in given else None
     return Page(
         limit=min(limit, LIMIT_MAX),

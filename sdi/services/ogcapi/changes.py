@@ -76,7 +76,7 @@ def operation(collection: str, title: str) -> dict[str, Any]:
 
 PARAMETERS: dict[str, dict[str, Any]] = {
     "since": {
-        "name": "since", "in": "query", "required": False, "schema": {"type": "string"},
+        "name": "since", "in": "query", "required": False, "schema": {"type": "string", "minLength": 1},
         "description": "The token of a next link of this collection; 410 where the feed that it is of is no more.",
     },
     "changesLimit": {

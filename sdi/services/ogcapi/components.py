@@ -14,7 +14,7 @@ Schema = dict[str, Any]
 
 
 def _object(required: list[str], **properties: Schema) -> Schema:
-    return {"type": "object", "required": required, "properties": properties}
+    return {"type": "object", **({"required": required} if required else {}), "properties": properties}
 
 
 def _array(items: Schema, **more: object) -> Schema:
@@ -44,6 +44,8 @@ def _of_features(description: str, schema: str) -> dict[str, Any]:
 _STRING: Schema = {"type": "string"}
 _NUMBER: Schema = {"type": "number"}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
+_DATE = r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
+_MOMENT = rf"{_DATE}(T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{{1,6}})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d))?"
 _TIME: Schema = {"type": "string", "format": "date-time"}
 _LINKS = _array(_schema("link"))
 
@@ -87,9 +89,22 @@ SCHEMAS: dict[str, Schema] = {
 
 PARAMETERS: dict[str, dict[str, Any]] = {
     "datetime": {
-        "name": "datetime", "in": "query", "required": False, "schema": _STRING, "style": "form", "explode": False,
+        "name": "datetime", "in": "query", "required": False, "style": "form", "explode": False,
+        "schema": _STRING | {"pattern": f"^{_MOMENT}$|^({_MOMENT}|\\.\\.)?/{_MOMENT}$|^{_MOMENT}/(\\.\\.)?$"},
         "description": "Features as they were valid at a time, a day or within an interval, open (..) or bounded, as "
                        "in RFC 3339: 2024-02-12T23:20:50Z, 2024-02-12/2024-03-18, ../2024-03-18T12:31:12Z",
+    },
+    "asOf": {
+        "name": "asOf", "in": "query", "required": False, "style": "form", "explode": False,
+        "schema": _STRING | {"pattern": rf"^({_MOMENT}|\d{{1,18}})$"},
+        "description": "As it was known at an RFC 3339 time, a day (its end) or a dataset version (its number).",
+    },
+    "bbox": {
+        "name": "bbox", "in": "query", "required": False, "style": "form", "explode": False,
+        "schema": {"type": "array", "items": _NUMBER, "oneOf": [
+            {"minItems": count, "maxItems": count} for count in (4, 6)]},
+        "description": "Features that touch a box: its lower corner and its upper corner, with or without heights, in "
+                       "the axis order of bbox-crs. Heights are ignored.",
     },
     "featureId": {
         "name": "featureId", "in": "path", "required": True, "schema": _STRING,

@@ -10,7 +10,8 @@ from sdi.store.columns import ID, Column
 from sdi.store.cql2.conditions import condition
 from sdi.store.cql2.reading import LENGTH_MAX, read
 from sdi.store.crs import CRS84, PUBLISHED_CRS
-from sdi.store.search import search
+from sdi.store.search import LENGTH_MAX as LENGTH_OF_WORDS
+from sdi.store.search import WORDS_MAX, search
 from sdi.store.selection import Condition, InvalidQuery
 
 LANGUAGES = ("cql2-text", "cql2-json")
@@ -60,7 +61,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
                              "The encoding of filter."),
     "filter-crs": parameter("filter-crs", {"type": "string", "format": "uri", "enum": list(PUBLISHED_CRS),
                                            "default": CRS84.uri}, "The CRS of the coordinates in filter."),
-    "q": parameter("q", {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
+    "q": parameter("q", {"type": "string", "maxLength": LENGTH_OF_WORDS, "pattern":
+                         rf"^[\s,]*[^\s,]+([\s,]+[^\s,]+){{0,{WORDS_MAX - 1}}}[\s,]*$"},
                    "Words to search for in identifiers, numbers and names, whatever their case and accents; a feature"
                    " has all the words of one of the phrases, which commas divide."),
 }

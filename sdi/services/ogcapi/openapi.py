@@ -26,11 +26,14 @@ _PART1 = "https://schemas.opengis.net/ogcapi/features/part1/1.0/openapi/ogcapi-f
 _RESPONSES = {"/conformance": "ConformanceDeclaration", "/collections": "Collections"}
 """Responses that pygeoapi describes as landing pages."""
 
-_OWN = {"": ("featureFormat", "cursor", "asOf", "sortby", "ids", "resulttype", *filtering.PARAMETERS),
+_OWN = {"": ("featureFormat", "cursor", "asOf", "ids", "resulttype", *filtering.PARAMETERS),
         "/{featureId}": ("featureFormat", "asOf")}
 """Our own parameters by what follows `items` in a path."""
 
-_UNTRUE_PARAMETERS = ("vendorSpecificParameters", "bbox-crs-epsg", "resourceId")
+_OF_COLLECTIONS = ("properties", "sortby")
+"""Parameters whose values are another collection's others."""
+
+_UNTRUE_PARAMETERS = ("vendorSpecificParameters", "bbox-crs-epsg", "resourceId", *_OF_COLLECTIONS)
 
 
 def definition(config: dict[str, Any]) -> dict[str, Any]:
@@ -68,7 +71,8 @@ def definition(config: dict[str, Any]) -> dict[str, Any]:
     }
     _made_local(document["paths"])
     used = {tag for operations in document["paths"].values() for tag in operations["get"]["tags"]}
-    document["tags"] = [tag for tag in (*document["tags"], *tiles.TAGS) if tag["name"] in used]
+    tags = {tag["name"]: tag for tag in (*document["tags"], *tiles.TAGS)}
+    document["tags"] = [tag for name, tag in tags.items() if name in used]
     return document
 
 
@@ -103,15 +107,25 @@ def _operation(path: str, operation: dict[str, Any], parameters: dict[str, Any])
     """One GET operation with references to what is described once."""
     if path in _RESPONSES:
         operation["responses"]["200"] = {"$ref": f"#/components/responses/{_RESPONSES[path]}"}
-    own = [_reference(name) for name in _OWN.get(path.rpartition("/items")[2], ()) if "/items" in path]
-    if own:
-        operation["responses"] |= {"410": {"$ref": "#/components/responses/Gone"}} if path.endswith("/items") else {}
+    own = [_reference(name) for name in _OWN.get(path.rpartition("/items")[2], ()) if "/items" in path
+           and (name != "asOf" or ISSUES not in operation["tags"])]
+    described = [body for body in operation["parameters"] if _known(body)
+                 and not (own and (body.get("name") == "f" or body == _reference("f")))]
+    if path.endswith("/items"):
+        operation["responses"]["410"] = {"$ref": "#/components/responses/Gone"}
+        described.append(_sortby(next(body for body in described if body.get("name") == "properties")))
     return {**operation, "parameters": own + [
-        _reference(body["name"]) if body.get("name") in parameters and body["name"] != "properties" else (
+        _reference(body["name"]) if body.get("name") in parameters and body["name"] not in _OF_COLLECTIONS else (
             {key: value for key, value in body.items() if (key, value) != ("required", False)})
-        for body in operation["parameters"]
-        if _known(body) and not (own and body == _reference("f"))
+        for body in described
     ]}
+
+
+def _sortby(properties: dict[str, Any]) -> dict[str, Any]:
+    """The parameter `sortby`, by the parameter that has the names of a collection's properties."""
+    names = "|".join(properties["schema"]["items"]["enum"])
+    return _query("sortby", {"type": "array", "minItems": 1, "items": {
+        "type": "string", "pattern": f"^[+-]?({names})$"}}, "Sortables to sort by; a minus means descending.")
 
 
 def _own_parameters() -> dict[str, Any]:
@@ -119,15 +133,11 @@ def _own_parameters() -> dict[str, Any]:
         return _query(name, {"type": "array", "items": {"type": "string"}}, description)
 
     return {
-        "sortby": _query("sortby", {"type": "array", "minItems": 1, "items": {"type": "string",
-                                    "pattern": "^[+-]?[A-Za-z_].*"}},
-                         "Sortables to sort by; a minus before a name means descending."),
         "featureFormat": _query("f", {"type": "string", "enum": list(FORMATS), "default": "json"},
                                 "The format of the answer; without it, the field Accept decides."),
-        "cursor": _query("cursor", {"type": "string"}, "The token of a next or prev link: the page after or before, of "
-                         "the dataset version that the first page was read at; offset then means nothing."),
-        "asOf": _query("asOf", {"type": "string"}, "As it was known at an RFC 3339 time, a day (its end) or a dataset "
-                       "version (its number)."),
+        "cursor": _query("cursor", {"type": "string", "minLength": 1}, "The token of a next or prev link: the page "
+                         "after or before, of the dataset version that the first page was read at; offset then means "
+                         "nothing."),
         "ids": listed("ids", "Identifiers of features."),
         "resulttype": _query("resulttype", {"type": "string", "enum": sorted(CHOICES["resulttype"]),
                                             "default": "results"}, "hits: only the number of matches."),

@@ -48,6 +48,73 @@ def test_an_error_is_as_the_document_describes_it(client: Client) -> None:
         "components": as_json_schema(document["components"])})
 
 
+def test_what_openapi_forbids_is_not_there(client: Client) -> None:
+    """Empty lists of what is required, two tags or two parameters of an operation with the same name."""
+    document = client.get("/0415/ogcapi/openapi").json()
+    assert '"required":[]' not in json.dumps(document, separators=(",", ":"))
+    tags = [tag["name"] for tag in document["tags"]]
+    assert sorted(tags) == sorted(set(tags))
+    for path in document["paths"]:
+        names = [parameter["name"] for parameter in parameters(document, path)]
+        assert sorted(names) == sorted(set(names)), path
+
+
+@pytest.mark.parametrize(("name", "good", "bad"), [
+    ("bbox", "18,52,19,53", "18,52,19"), ("bbox", "18,52,0,19,53,9", "18,52,0,19,53"),
+    ("datetime", "2020-01-01/..", ""), ("datetime", "/2020-02-29T12:00:00+01:00", "../.."),
+    ("datetime", "2020-01-01", "2020-13-01"), ("datetime", "2020-01-01T00:00:00.123456Z", "2020-01-01T00:00:00"),
+    ("asOf", "2020-01-01T00:00:00Z", ""), ("asOf", "2020-01-01", "2020-01-01/.."),
+    ("sortby", "-pole_ewidencyjne,id", "pole"), ("sortby", "+id", ""), ("limit", "10000", "0"),
+    ("q", "Łódź, 1 2 3 4 5 6 7 8 9", "1 2 3 4 5 6 7 8 9 10 11"), ("q", "a", " , "), ("q", "a" * 200, "a" * 201),
+    ("resulttype", "hits", "all"), ("properties", "id,county", "owner"), ("skipGeometry", "true", "1"),
+])
+def test_a_parameter_is_as_the_document_describes_it(client: Client, name: str, good: str, bad: str) -> None:
+    document = client.get("/0415/ogcapi/openapi").json()
+    [schema] = [parameter["schema"] for parameter in parameters(document, ITEMS) if parameter["name"] == name]
+    for value, right in ((good, True), (bad, False)):
+        described: Any = value
+        if schema["type"] != "string":
+            described = [read(schema["items"]["type"], part) for part in value.split(",")] if (
+                schema["type"] == "array") else read(schema["type"], value)
+        assert jsonschema.Draft4Validator(schema).is_valid(described) is right, value
+        assert client.get(f"/0415/ogcapi{ITEMS}", params={name: value}).status_code == (200 if right else 400), value
+
+
+def test_a_token_is_never_empty(client: Client) -> None:
+    document = client.get("/0415/ogcapi/openapi").json()
+    for path, name in ((ITEMS, "cursor"), ("/collections/dzialki/changes", "since")):
+        [schema] = [parameter["schema"] for parameter in parameters(document, path) if parameter["name"] == name]
+        assert schema["minLength"] == 1
+        assert client.get(f"/0415/ogcapi{path}", params={name: ""}).status_code == 400
+    assert client.get(f"/0415/ogcapi{ITEMS}", params={"cursor": "", "resulttype": "hits"}).status_code == 400
+
+
+def test_issues_have_no_history_to_ask_for(client: Client) -> None:
+    document = client.get("/0415/ogcapi/openapi").json()
+    for path in ("/collections/uwagi/items", "/collections/uwagi/items/{featureId}"):
+        assert "asOf" not in [parameter["name"] for parameter in parameters(document, path)]
+
+
+@pytest.mark.parametrize("path", ["/tiles/WebMercatorQuad/99/0/0?f=mvt", "/tiles/WebMercatorQuad/0/0/0?f=mvt&x=1",
+                                  "/conformance?f=png"])
+def test_an_error_is_json_whatever_was_to_come(client: Client, path: str) -> None:
+    answer = client.get(f"/0415/ogcapi{path}")
+    assert (answer.headers["Content-Type"], answer.status_code) == (
+        "application/json", 404 if "99" in path else 400)
+
+
+def parameters(document: dict[str, Any], path: str) -> list[dict[str, Any]]:
+    """The parameters of an operation."""
+    return [inline(document, parameter) if "$ref" in parameter else parameter
+            for parameter in document["paths"][path]["get"]["parameters"]]
+
+
+def read(kind: str, text: str) -> Any:
+    """A value of a query by its type in JSON Schema."""
+    return text if kind == "string" else {"true": True, "false": False}.get(text, text) if (
+        kind == "boolean") else json.loads(text or "null")
+
+
 def inline(document: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
     """What a reference within the document names."""
     found: Any = document
