@@ -40,7 +40,7 @@ from sdi.services.ogcapi.request import ASKED, Asked
 from sdi.services.ogcapi.splice import dumps
 from sdi.services.ogcapi.tiles import resources as tiles
 from sdi.services.ogcapi.tiles.answers import Tiles, Wrong
-from sdi.services.ogcapi.tiles.names import TILE, TILE_DOCUMENTS
+from sdi.services.ogcapi.tiles.names import TILE, TILE_DOCUMENTS, TILE_PAGES
 from sdi.services.ogcapi.tiles.names import named as tile_resource
 from sdi.services.ogcapi.tiles.tilesets import Tilesets
 from sdi.services.ogcapi.validators import is_current, validators
@@ -305,9 +305,12 @@ def _search(state: TenantApi, asked_of: APIRequest, target: Target) -> Answer:
 
 
 def _tile_document(state: TenantApi, asked_of: APIRequest, target: Target) -> Answer:
+    asked, headers = ASKED.get(), asked_of.get_response_headers()
     content, media_type = tiles.document(
-        state.tilesets, target.resource, target.collection, target.tile, ASKED.get().language)
-    return {**asked_of.get_response_headers(), "Content-Type": media_type}, HTTPStatus.OK, content
+        state.tilesets, target.resource, target.collection, target.tile, asked.language)
+    if asked.format == "html" and target.resource in TILE_PAGES:
+        return headers, HTTPStatus.OK, render(state.api.config, f"tiles/{target.resource}.html", content)
+    return {**headers, "Content-Type": media_type}, HTTPStatus.OK, dumps(content)
 
 
 _HANDLERS: dict[str, Callable[[TenantApi, APIRequest, Target], Answer]] = {

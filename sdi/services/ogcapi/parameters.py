@@ -9,7 +9,7 @@ from starlette.datastructures import QueryParams
 from sdi.model.text import Language, Text
 from sdi.services.ogcapi import formats
 from sdi.services.ogcapi.filtering import LANGUAGES
-from sdi.services.ogcapi.tiles.names import TILE, TILE_DOCUMENTS
+from sdi.services.ogcapi.tiles.names import TILE, TILE_DOCUMENTS, TILE_PAGES
 
 EVERYWHERE = frozenset({"f", "lang"})
 
@@ -44,6 +44,7 @@ CHOICES: dict[str, frozenset[str]] = {
 FORMATS: dict[str, frozenset[str]] = {
     **dict.fromkeys(("items", "item"), frozenset(formats.FORMATS)),
     **dict.fromkeys(("changes", *TILE_DOCUMENTS), frozenset({"json"})),
+    **dict.fromkeys(TILE_PAGES, frozenset({"json", "html"})),
     TILE: frozenset({"mvt"}),
 }
 """The choices for `f` where a resource has not all of them."""

@@ -17,9 +17,9 @@ from sdi.assets import asset
 from sdi.model.text import Language, Text
 from sdi.services.ogcapi.drawing import drawing
 from sdi.services.ogcapi.pages.catalogue import registers_of
-from sdi.services.ogcapi.pages.values import grouped, moment
+from sdi.services.ogcapi.pages.values import grouped, moment, number
 from sdi.services.ogcapi.request import ASKED
-from sdi.services.ogcapi.texts import ERRORS, MAP, PAGES, RESOURCES, TYPES
+from sdi.services.ogcapi.texts import ERRORS, GRIDS, MAP, PAGES, RESOURCES, TYPES
 
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
           "worker-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'")
@@ -33,6 +33,7 @@ _environment.globals["asset"] = asset
 _environment.filters["path"] = lambda text: quote(str(text), safe="/")
 _environment.filters["grouped"] = grouped
 _environment.filters["moment"] = moment
+_environment.filters["number"] = number
 
 
 def render(config: Mapping[str, Any], template: str, data: Mapping[str, Any]) -> str:
@@ -67,6 +68,7 @@ def render(config: Mapping[str, Any], template: str, data: Mapping[str, Any]) ->
         organisation=translated(metadata["contact"]["name"]),
         licence={"name": translated(metadata["license"]["name"]), "url": metadata["license"]["url"]},
         collection=asked.collection if asked.collection in config["resources"] else "",
+        collection_title=translated(config["resources"].get(asked.collection, {}).get("title", "")),
         tiled=asked.reader.feature_types,
         registers=partial(registers_of, asked),
         drawn=drawn,
@@ -80,5 +82,6 @@ def _texts(language: Language) -> SimpleNamespace:
         return {key: text.get(language) for key, text in texts.items()}
 
     return SimpleNamespace(
-        **spoken(PAGES), errors=spoken(ERRORS), types=spoken(TYPES), resources=list(spoken(RESOURCES).items()),
+        **spoken(PAGES), errors=spoken(ERRORS), types=spoken(TYPES), grid_titles=spoken(GRIDS),
+        resources=list(spoken(RESOURCES).items()),
         map_texts=json.dumps(spoken(MAP), ensure_ascii=False))

@@ -130,10 +130,47 @@ PAGES: dict[str, Text] = {
     "as_known": Text(pl="Obiekt według stanu wiedzy z:", en="The feature as it was known at:"),
     "now": Text(pl="Pokaż stan obecny", en="Show it as it is now"),
     "id": Text(pl="Identyfikator", en="Identifier"),
+    "tiles": Text(pl="Kafle wektorowe", en="Vector tiles"),
+    "tiles_note": Text(
+        pl="Mapa pocięta na kwadraty dla przeglądarek map i QGIS; każdy kafel jest tak świeży jak dane. Zestawy różnią"
+           " się układem współrzędnych:",
+        en="A map cut into squares for web maps and QGIS; every tile is as fresh as the data. The tilesets differ in"
+           " their coordinate reference system:"),
+    "tileset": Text(pl="Zestaw kafli", en="Tileset"),
+    "tile_address": Text(pl="Adres kafla", en="Address of a tile"),
+    "tile_use": Text(
+        pl="W QGIS: Warstwa › Dodaj warstwę › Dodaj warstwę kafli wektorowych, z adresem stylu. Na stronie WWW"
+           " z MapLibre GL JS:",
+        en="In QGIS: Layer › Add Layer › Add Vector Tile Layer, with the address of the style. On a web page with"
+           " MapLibre GL JS:"),
+    "tile_limits": Text(pl="Kafle, w których coś jest", en="The tiles that hold something"),
+    "tile_rows": Text(pl="Wiersze", en="Rows"),
+    "tile_columns": Text(pl="Kolumny", en="Columns"),
+    "tile_size": Text(pl="Kafel [piksele]", en="Tile [pixels]"),
+    "no_tile_map": Text(pl="Mapa jest na stronie zestawu", en="The map is on the page of the tileset"),
+    "grid": Text(pl="Siatka kafli", en="Tile matrix set"),
+    "grids": Text(pl="Siatki kafli", en="Tile matrix sets"),
+    "grids_note": Text(pl="Siatka mówi, jak mapa jest pocięta na kafle na kolejnych poziomach.",
+                       en="A tile matrix set says how the map is cut into tiles at each level."),
+    "level": Text(pl="Poziom", en="Level"),
+    "levels": Text(pl="Poziomy", en="Levels"),
+    "scale": Text(pl="Skala", en="Scale"),
+    "cell_size": Text(pl="Piksel [m]", en="Pixel [m]"),
+    "matrix_size": Text(pl="Kafli w poziomie × w pionie", en="Tiles across × down"),
+    "origin": Text(pl="Lewy górny narożnik", en="Upper left corner"),
+    "layers": Text(pl="Warstwy", en="Layers"),
+    "layer": Text(pl="Warstwa", en="Layer"),
+    "crs_one": Text(pl="Układ współrzędnych", en="Coordinate reference system"),
     "error": Text(pl="Błąd", en="Error"),
     "other_language": Text(pl="English", en="Polski"),
 }
 """By key, as the templates name them."""
+
+GRIDS = {
+    "WebMercatorQuad": Text(pl="Siatka map internetowych (Web Mercator)", en="The grid of web maps (Web Mercator)"),
+    "PL1992": Text(pl="Siatka geoportalu krajowego (PL-1992)", en="The grid of the national geoportal (PL-1992)"),
+}
+"""Titles of the tile matrix sets."""
 
 ERRORS = {
     "NotFound": Text(pl="Nie znaleziono", en="Not found"),

@@ -28,7 +28,8 @@ from tests.services.ogcapi.conftest import PUBLIC_URL, Client, Table, applicatio
 
 PAGES = ["", "/conformance", "/openapi", "/collections", "/collections/dzialki", "/collections/dzialki/schema",
          "/collections/dzialki/queryables", "/collections/dzialki/sortables", "/collections/dzialki/items",
-         "/collections/dzialki/items/1.0001.12/3", "/nothing"]
+         "/collections/dzialki/items/1.0001.12/3", "/tiles", "/tiles/WebMercatorQuad", "/collections/dzialki/tiles",
+         "/collections/dzialki/tiles/PL1992", "/tileMatrixSets", "/tileMatrixSets/PL1992", "/nothing"]
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import lxml.html
 import numpy as np
 import pyogrio
 import pyproj
@@ -353,6 +354,44 @@ def test_documents_lead_to_each_other(tiled: Client, database: Database, dzialki
             assert whole["layers"][0]["propertiesSchema"]["properties"]["id"]["type"] == "string"
     conformance = tiled.get("/0415/ogcapi/conformance?f=json").json()["conformsTo"]
     assert "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/dataset-tilesets" in conformance
+
+
+def test_tilesets_and_grids_are_pages(tiled: Client, database: Database, dzialki: Table) -> None:
+    """For browsers, in both languages; the map is where its style is, and each page has its way on."""
+    put(database, dzialki, square(*CORNER))
+    path, lists = "/0415/ogcapi", "/0415/ogcapi/collections/dzialki/tiles"
+    for address_, mapped, there in (
+        (f"{path}/tiles", 0, f"{path}/tiles/PL1992"), (f"{path}/tiles/WebMercatorQuad", 1, f"{path}/tiles"),
+        (f"{path}/tiles/PL1992", 0, f"{path}/tileMatrixSets/PL1992"), (lists, 0, f"{lists}/WebMercatorQuad"),
+        (f"{lists}/WebMercatorQuad", 1, f"{path}/collections/dzialki"), (f"{lists}/PL1992", 0, lists),
+        (f"{path}/tileMatrixSets", 0, f"{path}/tileMatrixSets/PL1992"),
+        (f"{path}/tileMatrixSets/WebMercatorQuad", 0, f"{path}/tiles/WebMercatorQuad"),
+    ):
+        for language, word in (("pl", "Siatk"), ("en", "grid")):
+            answer = tiled.get(address_, headers={"Accept": "text/html,*/*;q=0.8", "Accept-Language": language})
+            assert answer.headers["content-type"] == "text/html; charset=utf-8"
+            page = lxml.html.document_fromstring(answer.text)
+            assert page.get("lang") == language and word in page.text_content()
+            assert len(page.xpath("//figure[@data-style]")) == mapped
+            assert f"{there}?f=html&lang={language}" in page.xpath("//main//a/@href|//header//a/@href")
+        assert tiled.get(address_).headers["content-type"] == "application/json"
+        assert tiled.get(address_, headers={"Accept": "application/ld+json"}).json()
+    whole = lxml.html.document_fromstring(tiled.get(f"{lists}/WebMercatorQuad?f=html").text)
+    [figure] = whole.xpath("//figure")
+    west, south, east, north = map(float, figure.get("data-bbox").split(","))
+    assert west < east < south < north and figure.get("data-style").startswith(f"{lists}/WebMercatorQuad/style")
+    for name in ("tilejson", "style"):
+        assert f"{PUBLIC_URL}{lists}/WebMercatorQuad/{name}" in whole.xpath("//main//a/@href")
+    collection = lxml.html.document_fromstring(tiled.get(f"{path}/collections/dzialki?f=html").text)
+    assert f"{lists}?f=html&lang=pl" in collection.xpath("//main//a/@href")
+
+
+@pytest.mark.parametrize("name", ["tilejson", "style"])
+def test_what_programs_read_is_no_page(tiled: Client, database: Database, dzialki: Table, name: str) -> None:
+    put(database, dzialki, square(*CORNER))
+    address_ = f"/0415/ogcapi/tiles/WebMercatorQuad/{name}"
+    assert "json" in tiled.get(address_, headers={"Accept": "text/html"}).headers["content-type"]
+    assert tiled.get(address_, params={"f": "html"}).status_code == 400
 
 
 def test_the_style_draws_layers_that_there_are(tiled: Client, database: Database, dzialki: Table) -> None:

@@ -14,7 +14,7 @@ from sdi.store.columns import Column
 from sdi.store.crs import CRS84, bounds_in
 
 MVT = "application/vnd.mapbox-vector-tile"
-TILEJSON = "application/json"
+JSON = TILEJSON = "application/json"
 STYLE = "application/vnd.mapbox.style+json"
 
 WEB = "WebMercatorQuad"
@@ -28,6 +28,7 @@ _TILEJSON_TYPES = {"integer": "Number", "number": "Number", "boolean": "Boolean"
 _TITLES = {
     "all": Text(pl="wszystkie kolekcje", en="all collections"),
     "self": Text(pl="Ten dokument", en="This document"),
+    "page": Text(pl="Ten dokument jako HTML", en="This document as HTML"),
     "tiles": TILES_TITLE,
     "tileset": Text(pl="Opis zestawu kafli", en="Tileset metadata"),
     "labels": Text(pl="etykiety", en="labels"),
@@ -63,12 +64,13 @@ class Documents:
             "links": [_link("self", self._grid_address(grid), "application/json", grid.document["title"])],
         } for grid in self.tilesets.grids.values()]
         return {"tileMatrixSets": sets,
-                "links": [_link("self", f"{self.base}/tileMatrixSets", "application/json", self._text("self"))]}
+                "links": self._itself(f"{self.base}/tileMatrixSets", self._text("self"))}
 
     def lists(self, collection: str, edition: Edition) -> dict[str, Any]:
         """The tilesets of a collection or of everything (OGC 20-057, clause 9: tilesets list)."""
         return {
-            "links": [_link("self", self.address(collection), "application/json", self._text("self"))],
+            "title": f"{self._text('tiles')}: {self.title(collection)}",
+            "links": self._itself(self.address(collection), self._text("self")),
             "tilesets": [self._tileset(collection, grid, edition) for grid in self.tilesets.grids.values()],
         }
 
@@ -128,7 +130,7 @@ class Documents:
     def _tileset(self, collection: str, grid: Grid, edition: Edition) -> dict[str, Any]:
         address = self.address(collection, grid)
         links = [
-            _link("self", address, "application/json", self._text("tileset")),
+            *self._itself(address, self._text("tileset")),
             _link(f"{REL}/tiling-scheme", self._grid_address(grid), "application/json", self._text("grid")),
             _link("item", f"{address}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}?f=mvt", MVT, self._text("tiles"))
             | {"templated": True},
@@ -168,6 +170,11 @@ class Documents:
         form = {"datetime": "date-time", "date": "date"}.get(column.type)
         return {"title": column.title.get(self.language), "type": _JSON_TYPES.get(column.type, "string"),
                 **({"format": form} if form else {})}
+
+    def _itself(self, address: str, title: str) -> list[dict[str, Any]]:
+        """Links to a document and to its page."""
+        return [_link("self", address, "application/json", title),
+                _link("alternate", f"{address}?f=html", "text/html", self._text("page"))]
 
     def _grid_address(self, grid: Grid) -> str:
         return f"{self.base}/tileMatrixSets/{grid.id}"

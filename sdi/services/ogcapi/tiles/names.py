@@ -14,6 +14,9 @@ TILE = "tile"
 TILE_DOCUMENTS = ("tilesets", "tileset", "tilejson", "style", "tileMatrixSets", "tileMatrixSet")
 """Resources in JSON; TILE is the one that is not."""
 
+TILE_PAGES = ("tilesets", "tileset", "tileMatrixSets", "tileMatrixSet")
+"""Those of them that are pages too; their templates have the same names."""
+
 
 def named(path: str) -> tuple[str, str, tuple[str, ...]] | None:
     """Resource, collection (empty: everything) and what follows it that a path names; None for nothing."""

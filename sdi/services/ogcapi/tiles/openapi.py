@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sdi.services.ogcapi.tiles.documents import MVT, STYLE, WEB
+from sdi.services.ogcapi.tiles.documents import JSON, MVT, STYLE, WEB
 from sdi.services.ogcapi.tiles.grids import DEEPEST
 
 _TAG = "tiles"
@@ -18,7 +18,9 @@ RESPONSES: dict[str, Any] = {
     "Tile": {"description": "The tile; the compression is that of the transport.",
              "content": {MVT: {"schema": {"type": "string", "format": "binary"}}}},
     "EmptyTile": {"description": "There is nothing in this tile."},
-    "TileDocument": {"description": "JSON", "content": {"application/json": {"schema": _ANY}}},
+    "TileDocument": {"description": "JSON", "content": {JSON: {"schema": _ANY}}},
+    "TilePage": {"description": "JSON or HTML", "content": {
+        JSON: {"schema": _ANY}, "text/html": {"schema": {"type": "string"}}}},
     "MapStyle": {"description": "Style Specification, version 8", "content": {STYLE: {"schema": _ANY}}},
 }
 
@@ -39,6 +41,9 @@ def parameters(collections: Iterable[str]) -> dict[str, Any]:
         "tileCol": path("tileCol", "Column, counted from the west.", **number),
         "f-tile": {"name": "f", "in": "query", "required": False, "description": "The format of a tile.",
                    "schema": {"type": "string", "enum": ["mvt"], "default": "mvt"}},
+        "f-page": {"name": "f", "in": "query", "required": False,
+                   "description": "The format of the answer; without it, the field Accept decides.",
+                   "schema": {"type": "string", "enum": ["json", "html"], "default": "json"}},
         "f-json": {"name": "f", "in": "query", "required": False, "description": "The one format there is.",
                    "schema": {"type": "string", "enum": ["json"], "default": "json"}},
     }
@@ -47,8 +52,9 @@ def parameters(collections: Iterable[str]) -> dict[str, Any]:
 def paths() -> dict[str, Any]:
     """All of them, by references to `parameters` and RESPONSES; their names by /req/oas30/operation-id."""
     found = {
-        "/tileMatrixSets": _operation("getTileMatrixSetsList", "Tile matrix sets", []),
-        "/tileMatrixSets/{tileMatrixSetId}": _operation("getTileMatrixSet", "A tile matrix set", ["tileMatrixSetId"]),
+        "/tileMatrixSets": _operation("getTileMatrixSetsList", "Tile matrix sets", [], "TilePage"),
+        "/tileMatrixSets/{tileMatrixSetId}": _operation("getTileMatrixSet", "A tile matrix set", ["tileMatrixSetId"],
+                                                           "TilePage"),
     }
     for prefix, name, about, given in (
         ("", ".dataset.vector", "all collections", []),
@@ -56,8 +62,9 @@ def paths() -> dict[str, Any]:
     ):
         tiles, grid = f"{prefix}/tiles", [*given, "tileMatrixSetId"]
         found |= {
-            tiles: _operation(f"{name}.getTileSetsList", f"Tilesets of {about}", given),
-            f"{tiles}/{{tileMatrixSetId}}": _operation(f"{name}.getTileSet", f"A tileset of {about}", grid),
+            tiles: _operation(f"{name}.getTileSetsList", f"Tilesets of {about}", given, "TilePage"),
+            f"{tiles}/{{tileMatrixSetId}}": _operation(f"{name}.getTileSet", f"A tileset of {about}", grid,
+                                                     "TilePage"),
             f"{tiles}/{WEB}/tilejson": _operation(f"{name}.getTileJson", f"TileJSON of {about}", given),
             f"{tiles}/{WEB}/style": _operation(f"{name}.getStyle", f"A MapLibre style of {about}", given, "MapStyle"),
             f"{tiles}/{{tileMatrixSetId}}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}": _operation(
@@ -67,7 +74,7 @@ def paths() -> dict[str, Any]:
 
 
 def _operation(name: str, summary: str, given: list[str], response: str = "TileDocument") -> dict[str, Any]:
-    form = "f-tile" if response == "Tile" else "f-json"
+    form = {"Tile": "f-tile", "TilePage": "f-page"}.get(response, "f-json")
     empty = {"204": {"$ref": "#/components/responses/EmptyTile"}} if response == "Tile" else {}
     return {"get": {
         "summary": summary,

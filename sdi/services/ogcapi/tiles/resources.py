@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from sdi.model.text import Language, Text
 from sdi.services.ogcapi.tiles.answers import Wrong, grid_of
-from sdi.services.ogcapi.tiles.documents import STYLE, WEB, Documents
+from sdi.services.ogcapi.tiles.documents import JSON, STYLE, WEB, Documents
 from sdi.services.ogcapi.tiles.names import REL, TILES_TITLE
 from sdi.services.ogcapi.tiles.stamps import Stamps
 from sdi.services.ogcapi.tiles.style import style
@@ -34,23 +33,19 @@ def links(base: str, language: Language) -> list[dict[str, Any]]:
 
 def document(
     tilesets: Tilesets, resource: str, collection: str, tile: tuple[str, ...], language: Language
-) -> tuple[bytes, str]:
+) -> tuple[dict[str, Any], str]:
     """One of TILE_DOCUMENTS and its media type. Raises Wrong where it is not there, psycopg errors."""
     documents = Documents(tilesets, language)
     if resource == "tileMatrixSets":
-        return _json(documents.matrix_sets())
+        return documents.matrix_sets(), JSON
     grid = grid_of(tilesets, collection, tile[0] if tile else WEB)
     if resource == "tileMatrixSet":
-        return _json(grid.document)
+        return grid.document, JSON
     if resource in ("tilejson", "style") and grid.id != WEB:
         raise Wrong(Text(pl=f"{resource} jest tylko dla siatki {WEB}", en=f"{resource} is there for {WEB} only"))
     edition = tilesets.edition(collection, Stamps(tilesets.reader.pool).read())
     if resource == "tilesets":
-        return _json(documents.lists(collection, edition))
+        return documents.lists(collection, edition), JSON
     if resource == "style":
-        return _json(style(documents, collection, edition))[0], STYLE
-    return _json({"tileset": documents.tileset, "tilejson": documents.tilejson}[resource](collection, grid, edition))
-
-
-def _json(content: Any) -> tuple[bytes, str]:
-    return json.dumps(content, ensure_ascii=False).encode(), "application/json"
+        return style(documents, collection, edition), STYLE
+    return {"tileset": documents.tileset, "tilejson": documents.tilejson}[resource](collection, grid, edition), JSON
