@@ -9,11 +9,13 @@ from psycopg import sql
 
 from sdi.model.text import Text
 from sdi.store.columns import ID, PUBLISHED, Column
-from sdi.store.folding import folded
+from sdi.store.folding import SPELLED, Fold, folded, glanced, spellings
 from sdi.store.selection import Condition, InvalidQuery, clean
 
 LENGTH_MAX, WORDS_MAX = 200, 10
 """Characters and words of a search: each word is looked for in each object."""
+
+_FOLDS: frozenset[Fold] = frozenset({"case", "accents"})
 
 _BETWEEN = "\x1f"
 """Between the columns, so that no word is found across two."""
@@ -37,20 +39,29 @@ def search(words: str, columns: Mapping[str, Column]) -> Condition:
             pl=f"q: oczekiwano od 1 do {WORDS_MAX} słów, razem do {LENGTH_MAX} znaków",
             en=f"q: expected 1 to {WORDS_MAX} words, at most {LENGTH_MAX} characters"))
     values: dict[str, Any] = {"q_between": _BETWEEN}
-    text = _folded(sql.SQL("concat_ws(%(q_between)s, {})").format(
-        sql.SQL(", ").join(sql.Identifier(column.name) for column in (ID, *searched(columns.values())))))
+    text = sql.SQL("concat_ws(%(q_between)s, {})").format(
+        sql.SQL(", ").join(sql.Identifier(column.name) for column in (ID, *searched(columns.values()))))
     alternatives = []
     for phrase in phrases:
         found = []
         for word in phrase:
-            key = f"q{len(values)}"
-            values[key] = word
-            # Not LIKE: its wildcards would have to be escaped.
-            found.append(sql.SQL("strpos({}, {}) > 0").format(text, _folded(sql.SQL("{}::text").format(
-                sql.Placeholder(key)))))
+            found.append(_has(text, word, values))
         alternatives.append(sql.SQL(" and ").join(found))
     return Condition(sql.SQL("({})").format(sql.SQL(" or ").join(alternatives)), values)
 
 
+def _has(text: sql.Composable, word: str, values: dict[str, Any]) -> sql.Composable:
+    """Whether a text has a word."""
+    def bound(value: str) -> sql.Composable:
+        key = f"q{len(values)}"
+        values[key] = value
+        return sql.SQL("{}::text").format(sql.Placeholder(key))
+
+    # Not LIKE: its wildcards would have to be escaped.
+    has = sql.SQL("strpos({}, {}) > 0").format(_folded(text), _folded(bound(word)))
+    known = spellings(word, _FOLDS)
+    return has if known is None else glanced(text, bound(SPELLED(known)), has)
+
+
 def _folded(text: sql.Composable) -> sql.Composable:
-    return folded(text, {"case", "accents"})
+    return folded(text, _FOLDS)

@@ -6,7 +6,7 @@ Null is neither true nor false, as in the standard and in SQL, so each operator 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
@@ -21,12 +21,18 @@ from sdi.store.cql2.shapes import shape_of
 from sdi.store.cql2.terms import KINDS, Kind, Term, alike, wrong
 from sdi.store.cql2.times import RELATIONS, Span, related
 from sdi.store.crs import Crs
-from sdi.store.folding import Fold
+from sdi.store.folding import SPELLED, Fold, equals, glanced, patterns
 from sdi.store.selection import Condition, InvalidQuery, clean
 from sdi.store.table import wkb
 
 GEOMETRY = "geometry"
 """What filters call the geometry of a feature."""
+
+GLANCED_MAX = 200
+"""Characters of a text that is looked for by a regular expression first."""
+
+type Spelled = Callable[[str, Set[Fold]], str | None]
+"""`equals` or `patterns`."""
 
 COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
 
@@ -150,8 +156,13 @@ class _Writer:
 
     def _comparison(self, operator: str, arguments: list[Node]) -> Term:
         _count(operator, arguments, 2)
-        left, right = self._alike(arguments)
-        return _is(sql.SQL(f"({{}} {operator} {{}})").format(left, right), operator)
+        first, second = terms = self._comparable(arguments)
+        left, right = alike(terms)
+        exact = sql.SQL(f"({{}} {operator} {{}})").format(left, right)
+        if operator == "=":
+            value, other = (first, second) if first.literal is None else (second, first)
+            return _is(self._glanced(value, other, exact, equals), operator)
+        return _is(exact, operator)
 
     def _like(self, operator: str, arguments: list[Node]) -> Term:
         _count(operator, arguments, 2)
@@ -160,7 +171,16 @@ class _Writer:
             raise wrong(pattern.name, "wzorca w apostrofach", "a pattern in quotes")
         if (len(pattern.literal) - len(pattern.literal.rstrip("\\"))) % 2:
             raise wrong(pattern.name, r"wzorca bez \ na końcu", r"a pattern without \ at its end")
-        return _is(sql.SQL("({} like {})").format(value.sql, pattern.sql), operator)
+        exact = sql.SQL("({} like {})").format(value.sql, pattern.sql)
+        return _is(self._glanced(value, pattern, exact, patterns), operator)
+
+    def _glanced(self, value: Term, other: Term, exact: sql.Composable, spelled: Spelled) -> sql.Composable:
+        """`exact`, a condition over two texts, with a glance first where one is folded and the other written out."""
+        if (not value.folds or value.folds != other.folds or value.literal is not None or other.literal is None
+                or len(other.literal) > GLANCED_MAX):
+            return exact
+        known = spelled(other.literal, value.folds)
+        return exact if known is None else glanced(value.plain, self._bound(SPELLED(known), "::text"), exact)
 
     def _between(self, operator: str, arguments: list[Node]) -> Term:
         _count(operator, arguments, 3)
@@ -202,10 +222,13 @@ class _Writer:
         return term
 
     def _alike(self, nodes: list[Node]) -> list[sql.Composable]:
-        """Terms of one kind; a text that is written out is read as the time that it is compared with."""
+        return alike(self._comparable(nodes))
+
+    def _comparable(self, nodes: list[Node]) -> list[Term]:
+        """Terms to compare; a text that is written out is read as the time that it is compared with."""
         terms = [self.term(node) for node in nodes]
         times = [term.kind for term in terms if term.kind in ("date", "timestamp")]
-        return alike([self._time(term) if times and term.literal is not None else term for term in terms])
+        return [self._time(term) if times and term.literal is not None else term for term in terms]
 
     def _bound(self, value: object, cast: str = "") -> sql.Composed:
         key = f"filter{len(self.values)}"

@@ -78,7 +78,7 @@ def like(value: str, pattern: str) -> bool:
 def plain(text: str) -> str:
     """Without accents."""
     return "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c)).translate(
-        str.maketrans("łŁ", "lL"))
+        str.maketrans("łŁđĐøØħĦŧŦ", "lLdDoOhHtT"))
 
 
 def spans(nodes: list[Any], row: Row) -> list[tuple[Any, Any]]:
