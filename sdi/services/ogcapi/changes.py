@@ -68,8 +68,8 @@ def operation(collection: str, title: str) -> dict[str, Any]:
         "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in (*PARAMETERS, "crs", "lang")],
         "responses": {
             "200": {"$ref": "#/components/responses/Changes"},
-            "400": {"$ref": "#/components/responses/default"},
-            "410": {"$ref": "#/components/responses/default"},
+            "400": {"$ref": "#/components/responses/InvalidParameter"},
+            "410": {"$ref": "#/components/responses/Gone"},
         },
     }
 

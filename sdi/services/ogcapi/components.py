@@ -49,6 +49,8 @@ _MOMENT = rf"{_DATE}(T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{{1,6}})?(Z|[+-]([01]\
 _TIME: Schema = {"type": "string", "format": "date-time"}
 _LINKS = _array(_schema("link"))
 
+_PROBLEM = {"application/problem+json": {"schema": _object(["title", "status"], title=_STRING, status=_COUNT)}}
+
 SCHEMAS: dict[str, Schema] = {
     "exception": _object(["code"], code=_STRING, description=_STRING),
     "link": _object(["href", "rel"], href=_STRING, rel=_STRING, type=_STRING, hreflang=_STRING, title=_STRING,
@@ -121,5 +123,11 @@ RESPONSES: dict[str, dict[str, Any]] = {
     "Feature": _of_features("One feature.", "featureGeoJSON"),
     "InvalidParameter": _response("A query parameter has an invalid value.", "exception"),
     "NotFound": _response("There is nothing at this address.", "exception"),
-    "ServerError": _response("The server failed.", "exception"),
+    "Gone": _response("What the token belongs to is no more; begin without it.", "exception"),
+    "ServerError": {"description": "The service failed; the number in the title finds the reason in its log.",
+                    "content": _PROBLEM},
 }
+RESPONSES["Unavailable"] = RESPONSES["NotFound"] | {
+    "description": "The database cannot be reached, or took too long.",
+    "content": RESPONSES["NotFound"]["content"] | _PROBLEM}
+

@@ -30,6 +30,10 @@ _OWN = {"": ("featureFormat", "cursor", "asOf", "ids", "resulttype", *filtering.
         "/{featureId}": ("featureFormat", "asOf")}
 """Our own parameters by what follows `items` in a path."""
 
+_FAILURES = {status: {"$ref": f"#/components/responses/{name}"}
+             for status, name in (("500", "ServerError"), ("503", "Unavailable"))}
+"""What can come of any operation."""
+
 _OF_COLLECTIONS = ("properties", "sortby")
 """Parameters whose values are another collection's others."""
 
@@ -48,12 +52,10 @@ def definition(config: dict[str, Any]) -> dict[str, Any]:
     document["components"] = {"schemas": components.SCHEMAS, "parameters": parameters | components.PARAMETERS}
     document["components"]["responses"] = components.RESPONSES | {
         "200": {"description": "OK"},
-        "default": components.RESPONSES["ServerError"] | {"description": "Error"},
+        "default": components.RESPONSES["NotFound"] | {"description": "Error"},
         "Queryables": queryables.RESPONSE,
         "Changes": changes.RESPONSE,
         **tiles.RESPONSES,
-        "Gone": components.RESPONSES["NotFound"] | {
-            "description": "The dataset version of the cursor is no more; begin with the first page."},
     }
     document["paths"] = {
         path: {"get": _operation(path, operation, parameters)}
@@ -69,6 +71,8 @@ def definition(config: dict[str, Any]) -> dict[str, Any]:
         f"/collections/{name}/{sort}": {"get": queryables.operation(name, resource["title"][_language(config)], sort)}
         for name, resource in config["resources"].items() for sort in queryables.SORTS
     }
+    for operations in document["paths"].values():
+        operations["get"]["responses"] |= _FAILURES
     _made_local(document["paths"])
     used = {tag for operations in document["paths"].values() for tag in operations["get"]["tags"]}
     tags = {tag["name"]: tag for tag in (*document["tags"], *tiles.TAGS)}

@@ -71,8 +71,7 @@ def operation(collection: str, title: str, sort: Sort) -> dict[str, Any]:
         "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in ("f", "lang")],
         "responses": {"200": {"$ref": "#/components/responses/Queryables"},
                       "400": {"$ref": "#/components/responses/InvalidParameter"},
-                      "404": {"$ref": "#/components/responses/NotFound"},
-                      "500": {"$ref": "#/components/responses/ServerError"}},
+                      "404": {"$ref": "#/components/responses/NotFound"}},
     }
 
 

@@ -59,6 +59,15 @@ def test_what_openapi_forbids_is_not_there(client: Client) -> None:
         assert sorted(names) == sorted(set(names)), path
 
 
+def test_each_operation_says_how_it_may_fail(client: Client) -> None:
+    """By what the gateway answers to a failure, and this service where there is no database (test_ogcapi_errors)."""
+    document = client.get("/0415/ogcapi/openapi").json()
+    for path, operations in document["paths"].items():
+        answers = {status: inline(document, operations["get"]["responses"][status]) for status in ("500", "503")}
+        assert "application/problem+json" in answers["500"]["content"], path
+        assert {"application/json", "text/html"} <= set(answers["503"]["content"]), path
+
+
 @pytest.mark.parametrize(("name", "good", "bad"), [
     ("bbox", "18,52,19,53", "18,52,19"), ("bbox", "18,52,0,19,53,9", "18,52,0,19,53"),
     ("datetime", "2020-01-01/..", ""), ("datetime", "/2020-02-29T12:00:00+01:00", "../.."),
