@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from itertools import pairwise
 
 import pyproj
@@ -81,8 +81,12 @@ def _domain(srid: int) -> tuple[float, float, float, float]:
     return bounds_in(_DOMAIN, srid)
 
 
+@lru_cache(10_000)
 def bounds_in(bounds: tuple[float, float, float, float], srid: int) -> tuple[float, float, float, float]:
-    """Bounds of an EPSG:2180 extent (x = easting) in another CRS, x first whatever the authority says."""
+    """Bounds of an EPSG:2180 extent (x = easting) in another CRS, x first whatever the authority says.
+
+    The same few extents are asked for at each request, and PROJ takes a third of a millisecond.
+    """
     if srid == STORED_SRID:
         return bounds
     west, south, east, north = _from_stored(srid).transform_bounds(*bounds, densify_pts=21)

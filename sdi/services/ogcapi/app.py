@@ -214,7 +214,7 @@ def _handled(
     if target.resource not in _FROM_DATA or target.collection == ISSUES:
         return _answered(state, asked_of, target)
     asked = ASKED.get()
-    if target.resource in ("collections", "collection"):
+    if target.resource == "collection" or _listed(target):
         asked = replace(asked, enclosures=state.enclosures(target.collection, asked.language))
         ASKED.set(asked)
     known = validators(
@@ -268,8 +268,18 @@ def _openapi(state: TenantApi, asked_of: APIRequest, _: Target) -> Answer:
     return core.openapi_(state.api, asked_of)  # type: ignore[no-any-return]
 
 
+def _listed(target: Target) -> bool:
+    """Whether all collections are described; the page of them has a list of its own."""
+    return target.resource == "collections" and ASKED.get().format != "html"
+
+
 def _collections(state: TenantApi, asked_of: APIRequest, target: Target) -> Answer:
     """With the extents as the last commits left them."""
+    if not target.collection and not _listed(target):
+        # To describe each collection would take most of the time, and nothing of it is shown.
+        listing = copy(state.api)
+        listing.config = {**listing.config, "resources": {}}
+        return core.describe_collections(listing, asked_of)  # type: ignore[no-any-return]
     for name, statistics in state.reader.statistics().items():
         if statistics.extent is not None:
             extents = state.api.config["resources"][name]["extents"]

@@ -3,40 +3,48 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import shapely
 from markupsafe import Markup, escape
-from shapely.geometry import shape
-from shapely.geometry.base import BaseGeometry
 
 from sdi.store.crs import Crs
+
+Ring = Sequence[Sequence[float]]
 
 _WIDTH, _HEIGHT, _MARGIN = 640.0, 400.0, 12.0
 
 
 def drawing(geometries: Iterable[Mapping[str, Any] | None], crs: Crs, title: str) -> Markup:
-    """SVG markup of geometries with coordinates in `crs` in its axis order; empty text where there is none."""
-    shapes = [shape(geometry) for geometry in geometries if geometry is not None]
-    shapes = [geometry for geometry in shapes if not geometry.is_empty]
-    if not shapes:
+    """SVG markup of GeoJSON geometries with coordinates in `crs` in its axis order; empty where there is none."""
+    parts = [part for geometry in geometries if geometry is not None for part in _parts(geometry)]
+    if not parts:
         return Markup("")
-    if crs.flipped:
-        shapes = [shapely.transform(geometry, lambda xy: xy[:, ::-1]) for geometry in shapes]
-    west, south, east, north = shapely.total_bounds(shapes)
+    across, up = (1, 0) if crs.flipped else (0, 1)
+    places = [place for _, rings in parts for ring in rings for place in ring]
+    west, east = min(place[across] for place in places), max(place[across] for place in places)
+    south, north = min(place[up] for place in places), max(place[up] for place in places)
     # Degrees of longitude are shorter than degrees of latitude; projected coordinates are as they are.
     squeeze = math.cos(math.radians((south + north) / 2)) if crs.digits == 7 else 1.0
     scale = min(
         (_WIDTH - 2 * _MARGIN) / max((east - west) * squeeze, 1e-9),
         (_HEIGHT - 2 * _MARGIN) / max(north - south, 1e-9),
     )
-    middle_x, middle_y = (west + east) / 2, (south + north) / 2
+    wide, left = squeeze * scale, _WIDTH / 2 - (west + east) / 2 * squeeze * scale
+    top = _HEIGHT / 2 + (south + north) / 2 * scale
 
-    def placed(x: float, y: float) -> str:
-        return f"{_WIDTH / 2 + (x - middle_x) * squeeze * scale:.1f} {_HEIGHT / 2 - (y - middle_y) * scale:.1f}"
+    def path(ring: Ring) -> str:
+        return "M" + "L".join([f"{left + place[across] * wide:.1f} {top - place[up] * scale:.1f}" for place in ring])
 
-    marks = "".join(_mark(geometry, placed) for geometry in shapes)
+    def mark(kind: str, rings: list[Ring]) -> str:
+        if kind == "Point":
+            x, y = path(rings[0])[1:].split()
+            return f'<circle cx="{x}" cy="{y}" r="4"/>'
+        if kind == "LineString":
+            return f'<path fill="none" d="{path(rings[0])}"/>'
+        return f'<path d="{" ".join([path(ring) + "Z" for ring in rings])}"/>'
+
+    marks = "".join([mark(kind, rings) for kind, rings in parts])
     return Markup(
         f'<svg viewBox="0 0 {_WIDTH:.0f} {_HEIGHT:.0f}" role="img" aria-label="{escape(title)}"'
         ' xmlns="http://www.w3.org/2000/svg">'
@@ -44,19 +52,15 @@ def drawing(geometries: Iterable[Mapping[str, Any] | None], crs: Crs, title: str
     )
 
 
-def _mark(geometry: BaseGeometry, placed: Any) -> str:
-    match geometry.geom_type:
-        case "Point":
-            x, y = placed(geometry.x, geometry.y).split()
-            return f'<circle cx="{x}" cy="{y}" r="4"/>'
-        case "LineString":
-            return f'<path fill="none" d="{_path(geometry.coords, placed)}"/>'
-        case "Polygon":
-            rings = (geometry.exterior, *geometry.interiors)
-            return f'<path d="{" ".join(_path(ring.coords, placed) + "Z" for ring in rings)}"/>'
-        case _:
-            return "".join(_mark(part, placed) for part in geometry.geoms)
-
-
-def _path(coordinates: Iterable[tuple[float, ...]], placed: Any) -> str:
-    return "M" + "L".join(placed(x, y) for x, y, *_ in coordinates)
+def _parts(geometry: Mapping[str, Any]) -> Iterator[tuple[str, list[Ring]]]:
+    """The points, lines and polygons that a geometry is made of, each as rings of positions; nothing that is empty."""
+    kind = geometry["type"]
+    if kind == "GeometryCollection":
+        for part in geometry["geometries"]:
+            yield from _parts(part)
+        return
+    single = kind.removeprefix("Multi")
+    for coordinates in [geometry["coordinates"]] if kind == single else geometry["coordinates"]:
+        rings = {"Point": [[coordinates]], "LineString": [coordinates]}.get(single, coordinates)
+        if coordinates and all(rings):
+            yield single, rings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,8 @@ from sdi.assets import FOREVER, Assets
 from sdi.db.database import Database
 from sdi.model.region import Region
 from sdi.services.ogcapi.app import OgcApi
+from sdi.services.ogcapi.drawing import drawing
+from sdi.store.crs import CRS84
 from tests.services.ogcapi.conftest import PUBLIC_URL, Client, Table, application
 
 API = "/0415/ogcapi"
@@ -289,3 +292,20 @@ def test_no_link_is_broken_and_nothing_comes_from_elsewhere(site: Client, parcel
             policy = response.headers["Content-Security-Policy"]
             assert "default-src 'none'" in policy and not re.search(r"http|unsafe|\*", policy)
     assert kinds["text/html"] > 40 and kinds["application/geo+json"] > 5 and kinds["text/css"] == 2
+
+
+@pytest.mark.parametrize(("wkt", "circles", "paths"), [
+    ("POINT Z (18 53 5)", 1, []), ("MULTIPOINT (18 53, 19 53)", 2, []), ("LINESTRING (18 53, 19 53)", 0, [0]),
+    ("POLYGON ((18 53, 19 53, 19 54, 18 53), (18.7 53.1, 18.8 53.1, 18.8 53.2, 18.7 53.1))", 0, [2]),
+    ("MULTIPOLYGON (((18 53, 19 53, 19 54, 18 53)), ((18 53, 18.2 53, 18.2 53.2, 18 53)))", 0, [1, 1]),
+    ("GEOMETRYCOLLECTION (POINT (18 53), LINESTRING (18 53, 19 53))", 1, [0]), ("POLYGON EMPTY", 0, None),
+])
+def test_every_kind_of_geometry_is_drawn(wkt: str, circles: int, paths: list[int] | None) -> None:
+    """By the rings that each path closes; of nothing there is no drawing."""
+    drawn = drawing([json.loads(shapely.to_geojson(shapely.from_wkt(wkt))), None], CRS84, "<title>")
+    if paths is None:
+        assert drawn == ""
+        return
+    found = lxml.html.fromstring(drawn)
+    assert len(found.xpath("//circle")) == circles and found.get("aria-label") == "<title>"
+    assert [path.count("Z") for path in found.xpath("//path/@d")] == paths
