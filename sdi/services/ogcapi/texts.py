@@ -34,6 +34,7 @@ PAGES: dict[str, Text] = {
     "languages": Text(pl="Język", en="Language"),
     "collections": Text(pl="Kolekcje", en="Collections"),
     "collection": Text(pl="Kolekcja", en="Collection"),
+    "registers": Text(pl="Rejestry", en="Registers"),
     "about": Text(pl="opis i pliki", en="about and files"),
     "more": Text(pl="Więcej", en="More"),
     "browse": Text(pl="Przeglądaj obiekty", en="Browse the features"),

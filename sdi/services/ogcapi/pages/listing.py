@@ -146,7 +146,7 @@ class Listing:
 
     @property
     def filtered(self) -> bool:
-        """Whether a condition is in force that is filled in among the folded fields."""
+        """Whether a condition is in force that is filled in among the fields that are folded away."""
         return bool(self.parts or self.raw or self.query.keys() & {"bbox", "datetime", "asOf", "ids"})
 
     @property
