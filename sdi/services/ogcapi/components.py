@@ -103,7 +103,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     },
     "bbox": {
         "name": "bbox", "in": "query", "required": False, "style": "form", "explode": False,
-        "schema": {"type": "array", "items": _NUMBER, "oneOf": [
+        # As part 1 had it first (1.0.0), and as it has it now (1.0.1).
+        "schema": {"type": "array", "items": _NUMBER, "minItems": 4, "maxItems": 6, "oneOf": [
             {"minItems": count, "maxItems": count} for count in (4, 6)]},
         "description": "Features that touch a box: its lower corner and its upper corner, with or without heights, in "
                        "the axis order of bbox-crs. Heights are ignored.",
