@@ -10,6 +10,7 @@ from pygeoapi.openapi import get_oas_30
 
 from sdi.model.text import Language
 from sdi.services.ogcapi import changes, components, filtering, queryables
+from sdi.services.ogcapi.config import LIMIT_DEFAULT, LIMIT_MAX
 from sdi.services.ogcapi.formats import FORMATS
 from sdi.services.ogcapi.parameters import CHOICES
 from sdi.services.ogcapi.request import ASKED
@@ -139,6 +140,8 @@ def _own_parameters() -> dict[str, Any]:
     return {
         "featureFormat": _query("f", {"type": "string", "enum": list(FORMATS), "default": "json"},
                                 "The format of the answer; without it, the field Accept decides."),
+        "limit": _query("limit", {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT},
+                        "The most features of a page; a larger number means the largest."),
         "cursor": _query("cursor", {"type": "string", "minLength": 1}, "The token of a next or prev link: the page "
                          "after or before, of the dataset version that the first page was read at; offset then means "
                          "nothing."),
