@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from sdi.model.identity import Addresses, dataset_record_id
+from sdi.model.identity import Addresses, dataset_identifier, dataset_record_id, service_record_id
 from sdi.model.region import Tenant
 from sdi.model.register import AttributeType
 from sdi.model.text import Language
@@ -73,7 +73,7 @@ def service_metadata(publication: Publication, tenant: Tenant, language: Languag
         "ows_title": f"{tenant.title.get(language)} – {name}",
         "ows_abstract": tenant.abstract.get(language),
         "ows_keywordlist": keywords(publication, tenant.register_ids, language),
-        "ows_onlineresource": online_resource(addresses, "wms", tenant, language),
+        "ows_onlineresource": f"{addresses.service('wms')}?",
         "ows_service_onlineresource": contact.url or addresses.landing,
         "ows_fees": licence,
         "ows_accessconstraints": licence,
@@ -85,15 +85,47 @@ def service_metadata(publication: Publication, tenant: Tenant, language: Languag
     } | (postal if contact.address else {})
 
 
+def inspire_metadata(publication: Publication, tenant: Tenant) -> dict[str, str]:
+    """What the capabilities say for INSPIRE: the service's own record (of the root layer too), and the languages.
+
+    Scenario 1 of the Technical Guidance for View Services 3.11: all else is in the record. BEWARE: with languages,
+    MapServer adds that of the request to every address of its own, and takes a request without one for the first.
+    """
+    record = service_record_id(publication.public_url, tenant.id, "wms")
+    return _metadata_url(publication, tenant, record) | {
+        "wms_inspire_capabilities": "url",
+        "wms_inspire_metadataurl_href": Addresses(publication.public_url, tenant.id).record(record),
+        "wms_inspire_metadataurl_format": "application/vnd.ogc.csw.GetRecordByIdResponse_xml",
+        "wms_languages": ",".join(CODES[language] for language in tenant.languages),
+    }
+
+
 def keywords(publication: Publication, register_ids: Iterable[str], language: Language) -> str:
     """The keywords of registers as MapServer wants them: one line, commas between."""
     texts = (k.get(language) for name in register_ids for k in publication.region.registers[name].keywords)
     return ",".join(dict.fromkeys(text.replace(",", " ") for text in texts))
 
 
-def record_link(publication: Publication, tenant: Tenant, register_id: str) -> dict[str, str]:
-    """Where the metadata of a register are. BEWARE: without it MapServer offers a GetMetadata of its own."""
+def dataset_authority(publication: Publication, tenant: Tenant, register_id: str) -> dict[str, str]:
+    """Whose identifiers a register and the layers below it have: the namespace of the data set's identifier."""
+    _, namespace = dataset_identifier(publication.public_url, tenant.id, register_id)
+    return {"wms_authorityurl_name": tenant.id, "wms_authorityurl_href": namespace}
+
+
+def dataset_link(publication: Publication, tenant: Tenant, register_id: str) -> dict[str, str]:
+    """Which data set shows in a layer: its identifier, and where its metadata are.
+
+    BEWARE: without an address of metadata MapServer offers a GetMetadata of its own.
+    """
     record = dataset_record_id(publication.public_url, tenant.id, register_id)
+    code, _ = dataset_identifier(publication.public_url, tenant.id, register_id)
+    return _metadata_url(publication, tenant, record) | {
+        "wms_identifier_authority": tenant.id,
+        "wms_identifier_value": code,
+    }
+
+
+def _metadata_url(publication: Publication, tenant: Tenant, record: str) -> dict[str, str]:
     return {
         "ows_metadataurl_href": Addresses(publication.public_url, tenant.id).record(record),
         "ows_metadataurl_type": "TC211",
@@ -104,7 +136,7 @@ def record_link(publication: Publication, tenant: Tenant, register_id: str) -> d
 def layer_metadata(publication: Publication, tenant: Tenant, layer: Layer, language: Language) -> dict[str, str]:
     """Title, abstract, keywords, metadata address and published columns of one layer, in one language."""
     feature_type = layer.feature_type
-    return record_link(publication, tenant, feature_type.register_id) | {
+    return dataset_link(publication, tenant, feature_type.register_id) | {
         "ows_title": layer.title.get(language),
         "ows_abstract": feature_type.abstract.get(language),
         "ows_keywordlist": keywords(publication, [feature_type.register_id], language),

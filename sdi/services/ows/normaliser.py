@@ -17,7 +17,7 @@ from sdi.model.text import Language, Text
 from sdi.services.ows.exceptions import OwsError, invalid, missing
 from sdi.services.ows.layers import AS_OF
 from sdi.services.ows.mapfile import CODES
-from sdi.services.ows.wms import IMAGES, INFO_FORMATS, LAYERS_MAX, SIZE_MAX
+from sdi.services.ows.wms import IMAGES, INFO_FORMATS, LAYERS_MAX, SIZE_MAX, STYLE
 
 WMS_VERSIONS = ("1.3.0", "1.1.1", "1.1.0")
 
@@ -74,7 +74,7 @@ def wms(parameters: Mapping[str, str], tenant: Tenant) -> Normal:
     kept = {key: value for key, value in given.items() if key in _WMS_KNOWN}
     request = kept["REQUEST"]
     if request == "GetCapabilities":
-        return Normal(kept)
+        return Normal(kept | {"LANGUAGE": CODES[language(parameters, tenant)]})
     _version(kept)
     for key in ("CRS", "SRS"):
         if key in kept:
@@ -104,12 +104,12 @@ def _map(kept: dict[str, str]) -> None:
     if kept["LAYERS"].count(",") >= LAYERS_MAX:
         raise invalid("LAYERS", kept["LAYERS"], f"1–{LAYERS_MAX}")
     styles = kept.setdefault("STYLES", "").split(",")
-    wrong = next((style for style in styles if style not in ("", "default")), None)
+    wrong = next((style for style in styles if style not in ("", "default", STYLE)), None)
     if wrong is not None:
-        raise OwsError("StyleNotDefined", Text(pl=f"Nie ma stylu {wrong[:80]!r}; jest tylko default",
-                                               en=f"There is no style {wrong[:80]!r}; there is only default"), "styles")
+        raise OwsError("StyleNotDefined", Text(pl=f"Nie ma stylu {wrong[:80]!r}; jest tylko {STYLE}",
+                                               en=f"There is no style {wrong[:80]!r}; there is only {STYLE}"), "styles")
     if any(styles) and len(styles) != len(kept["LAYERS"].split(",")):
-        raise invalid("STYLES", kept["STYLES"], "default × LAYERS")
+        raise invalid("STYLES", kept["STYLES"], f"{STYLE} × LAYERS")
     kept["STYLES"] = ""
 
 

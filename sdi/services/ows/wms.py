@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sdi.model.identity import dataset_record_id
 from sdi.model.region import Tenant
 from sdi.model.text import Language, Text
 from sdi.services.contract import Publication
@@ -14,12 +13,14 @@ from sdi.services.ows.mapfile import (
     SRS,
     block,
     connection,
+    dataset_authority,
+    dataset_link,
     extent,
+    inspire_metadata,
     layer_metadata,
     metadata,
     projection,
     quote,
-    record_link,
     service_metadata,
 )
 from sdi.services.ows.styles import Label, Look, drawing_order, style_of
@@ -30,6 +31,9 @@ SIZE_MAX = 3072
 
 LAYERS_MAX = 100
 """Most names in LAYERS."""
+
+STYLE = "inspire_common:DEFAULT"
+"""The one style of each layer: the name of the default where the theme defines none (INSPIRE TG view §4.2.3.3.4.3)."""
 
 IMAGES = ("image/png", "image/png; mode=8bit", "image/jpeg", "image/webp")
 
@@ -75,17 +79,15 @@ def as_of_file(language: Language) -> str:
 
 
 def _map(publication: Publication, tenant: Tenant, language: Language, *, as_of: bool = False) -> str:
-    web = service_metadata(publication, tenant, language) | {
+    web = service_metadata(publication, tenant, language) | inspire_metadata(publication, tenant) | {
         "wms_bbox_extended": "true",
         "wms_srs": f"{SRS} CRS:84",
         "wms_getmap_formatlist": "png,png8,jpeg,webp",
         "wms_layerlimit": str(LAYERS_MAX),
-        "wms_getlegendgraphic_formatlist": "png,png8,jpeg",
+        "wms_getlegendgraphic_formatlist": "image/png,image/jpeg",
         "wms_getfeatureinfo_formatlist": ",".join(INFO_FORMATS),
         "wms_feature_info_mime_type": "text/html",
         "wms_sld_enabled": "false",
-        "wms_authorityurl_name": tenant.id,
-        "wms_authorityurl_href": publication.public_url,
     }
     return block(
         "MAP",
@@ -120,8 +122,9 @@ def _tree(publication: Publication, tenant: Tenant, language: Language, as_of: b
     types = {name: [ft for ft in tenant.feature_types if ft.register_id == name] for name in tenant.register_ids}
     for name in sorted(types, key=lambda name: max(map(drawing_order, types[name]))):
         register = publication.region.registers[name]
-        link = record_link(publication, tenant, name)
-        yield _parent(tenant, name, "", register.title, register.abstract, language, link)
+        link = dataset_link(publication, tenant, name)
+        authority = dataset_authority(publication, tenant, name)
+        yield _parent(tenant, name, "", register.title, register.abstract, language, link | authority)
         for feature_type in sorted(types[name], key=drawing_order):
             path = f"/{name}"
             if feature_type.geometry == "any":
@@ -151,9 +154,7 @@ def _layer(
     style = style_of(layer.feature_type)
     texts = layer_metadata(publication, tenant, layer, language) | {
         "wms_layer_group": path,
-        "wms_identifier_authority": tenant.id,
-        "wms_identifier_value": dataset_record_id(
-            publication.public_url, tenant.id, layer.feature_type.register_id),
+        f"wms_style_{STYLE}_title": layer.title.get(language),
         # Without wms_timeitem MapServer does not look at TIME itself.
         "wms_timeextent": TIME_EXTENT,
         "wms_timedefault": TIME_DEFAULT,
@@ -172,6 +173,7 @@ def _layer(
         f"MAXSCALEDENOM {style.max_scale}" if style.max_scale else (),
         f"SYMBOLSCALEDENOM {SYMBOL_SCALE}",
         f"CLASSITEM {quote(style.by)}" if style.by else (),
+        f"CLASSGROUP {quote(STYLE)}",
         metadata(texts),
         _classes(publication, layer, language),
     )
@@ -197,7 +199,7 @@ def _code_title(publication: Publication, layer: Layer, name: str, code: str, la
 
 def _class(layer: Layer, name: str, look: Look, label: Label | None, *conditions: str) -> str:
     scale = f"MAXSCALEDENOM {look.max_scale}" if look.max_scale else ()
-    return block("CLASS", f"NAME {quote(name)}", conditions, scale, look.styles(layer.kind),
+    return block("CLASS", f"NAME {quote(name)}", f"GROUP {quote(STYLE)}", conditions, scale, look.styles(layer.kind),
                  _label(layer, label) if label else ())
 
 
