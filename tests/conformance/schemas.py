@@ -1,4 +1,4 @@
-"""A proxy on the loopback that answers requests for schemas on the web from a folder."""
+"""A proxy on the loopback that answers requests for schemas on the web from folders."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from urllib.parse import urlsplit
 class Schemas:
     """A running proxy."""
 
-    folder: Path
-    """`<folder>/<host>/<path>`, as the schemas lie on the web; may be absent."""
+    folders: tuple[Path, ...]
+    """`<folder>/<host>/<path>`, as the schemas lie on the web; the first that has one gives it; may be absent."""
     port: int = 0
     missing: set[str] = field(default_factory=set)
-    """Addresses that were asked for and are not in the folder."""
+    """Addresses that were asked for and are in no folder."""
 
     def find(self, address: str) -> bytes | None:
         """What lies at an http address; files may refer to those of other hosts by `../<host>/`, as they lie here."""
         parts = urlsplit(address)
-        folder = self.folder.resolve()
-        path = (folder / (parts.hostname or "-") / parts.path.lstrip("/")).resolve()
-        if path.is_relative_to(folder) and len(path.relative_to(folder).parts) > 1 and path.is_file():
-            return path.read_bytes()
+        for folder in map(Path.resolve, self.folders):
+            path = (folder / (parts.hostname or "-") / parts.path.lstrip("/")).resolve()
+            if path.is_relative_to(folder) and len(path.relative_to(folder).parts) > 1 and path.is_file():
+                return path.read_bytes()
         self.missing.add(address)
         return None
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Schemas]:
+def serving(*folders: Path) -> Iterator[Schemas]:
     """A proxy, for as long as the `with` lasts."""
-    schemas = Schemas(folder)
+    schemas = Schemas(folders)
 
     class Handler(BaseHTTPRequestHandler):
         """Answers GET with the file or 404, CONNECT (https) with 501: TLS has no place on the loopback."""

@@ -1,21 +1,28 @@
-"""The OGC's executable test suites: had from Maven, run in a Java of their own, read from their TestNG reports."""
+"""The OGC's executable test suites: had from Maven, run in a Java of their own, against the tenant that each is for."""
 
 from __future__ import annotations
 
 import subprocess
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from xml.sax.saxutils import escape
 
 import httpx
-from lxml import etree
+
+from sdi.settings import Settings
+from tests.conformance import cite, ctl, testng
+from tests.conformance.outcomes import Outcome
 
 POM = Path(__file__).parent / "pom.xml"
 
 MAVEN_TIMEOUT_S = 900
 RUN_TIMEOUT_S = 1800
+
+OwnData = Callable[[Settings, Path, list[Path]], AbstractContextManager[str]]
+"""Serves a suite's own data, out of its jars, below a folder; gives the address of the tenant that has them."""
 
 
 class Unavailable(Exception):
@@ -26,15 +33,21 @@ class Unavailable(Exception):
 class Suite:
     """One suite, and what it is told about the node."""
 
+    name: str
+    """What it is called here: in arguments, folders, and declared defects."""
+    title: str
     profile: str
     """In pom.xml."""
-    title: str
     controller: str
     """The Java class whose `main` runs the suite."""
+    engine: ModuleType
+    """`testng` or `ctl`: what it is written for."""
     arguments: dict[str, str]
     """Test run arguments; `{tenant}` is the address of the tenant, other names are those of `facts`."""
     facts: Callable[[str], dict[str, object]] = lambda tenant: {}
     """What the arguments need to know of the tenant at an address."""
+    own_data: OwnData | None = None
+    """Where the suite wants data of its own; None: it is run against the demo node."""
 
 
 def tile_limits(tenant: str) -> dict[str, object]:
@@ -49,35 +62,33 @@ def tile_limits(tenant: str) -> dict[str, object]:
             if (limits["minTileRow"], limits["minTileCol"]) == (limits["maxTileRow"], limits["maxTileCol"])][-1]
 
 
+WMS_CAPABILITIES = "{tenant}/wms?service=WMS&version=1.3.0&request=GetCapabilities"
+
 SUITES = (
-    Suite("ogcapi-features10", "OGC API - Features 1.0, parts 1 and 2",
-          "org.opengis.cite.ogcapifeatures10.TestNGController",
+    Suite("ets-ogcapi-features10", "OGC API - Features 1.0, parts 1 and 2", "ets-ogcapi-features10",
+          "org.opengis.cite.ogcapifeatures10.TestNGController", testng,
           {"iut": "{tenant}/ogcapi", "noofcollections": "-1"}),
-    Suite("ogcapi-tiles10", "OGC API - Tiles 1.0",
-          "org.opengis.cite.ogcapitiles10.TestNGController",
+    Suite("ets-ogcapi-tiles10", "OGC API - Tiles 1.0", "ets-ogcapi-tiles10",
+          "org.opengis.cite.ogcapitiles10.TestNGController", testng,
           {"iut": "{tenant}/ogcapi", "noofcollections": "-1",
            "tilematrixsetdefinitionuri": "http://www.opengis.net/def/tilematrixset/OGC/1.0/WebMercatorQuad",
            "urltemplatefortiles": "{tenant}/ogcapi/tiles/WebMercatorQuad/{{tileMatrix}}/{{tileRow}}/{{tileCol}}?f=mvt",
            "tilematrix": "{tileMatrix}", "mintilerow": "{minTileRow}", "maxtilerow": "{maxTileRow}",
            "mintilecol": "{minTileCol}", "maxtilecol": "{maxTileCol}"},
           tile_limits),
-    Suite("wfs20", "WFS 2.0 (ISO 19142)", "org.opengis.cite.iso19142.TestNGController",
+    Suite("ets-wfs20", "WFS 2.0 (ISO 19142)", "ets-wfs20", "org.opengis.cite.iso19142.TestNGController", testng,
           {"wfs": "{tenant}/wfs?service=WFS&version=2.0.0&request=GetCapabilities"}),
+    Suite("ets-wms13", "WMS 1.3.0 (ISO 19128), basic and queryable, over the suite's own layers",
+          "ets-wms13", "org.opengis.cite.wms13.CtlController", ctl,
+          {"capabilities-url": WMS_CAPABILITIES, "updatesequence": "auto", "basic": "basic", "queryable": "queryable"},
+          own_data=cite.serving),
+    Suite("ets-wms13-registers", "WMS 1.3.0, what needs no data of its own, over the registers",
+          "ets-wms13", "org.opengis.cite.wms13.CtlController", ctl,
+          {"capabilities-url": WMS_CAPABILITIES, "updatesequence": "auto", "basic": "no", "queryable": "no"}),
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One test method with one set of parameters."""
-
-    status: str
-    """PASS, FAIL or SKIP."""
-    test: str
-    parameters: tuple[str, ...]
-    message: str
-
-
-def class_path(suite: Suite, folder: Path) -> str:
+def jars(suite: Suite, folder: Path) -> list[Path]:
     """The jars of a suite, fetched where they are not in the local Maven repository. Raises Unavailable."""
     listed = folder / "classpath"
     command = ["mvn", "-B", "-q", "-f", str(POM), f"-P{suite.profile}", "dependency:build-classpath",
@@ -87,44 +98,23 @@ def class_path(suite: Suite, folder: Path) -> str:
     if done.returncode:
         errors = (line.partition("[ERROR] ")[2] for line in done.stdout.splitlines() if "[ERROR] " in line)
         raise Unavailable(next(errors, f"mvn ended with {done.returncode}; see {folder / 'maven.log'}"))
-    return listed.read_text(encoding="utf-8").strip()
+    return [Path(jar) for jar in listed.read_text(encoding="utf-8").strip().split(":")]
 
 
-def run(suite: Suite, tenant: str, folder: Path, proxy_port: int) -> list[Outcome]:
-    """Run a suite against a tenant; its report stays below the folder. Raises Unavailable."""
-    folder = folder.resolve()
-    jars = class_path(suite, folder)
-    arguments = folder / "arguments.xml"
+def run(suite: Suite, found: list[Path], tenant: str, folder: Path, proxy_port: int) -> list[Outcome]:
+    """Run a suite out of its jars against a tenant; its report stays below the folder. Raises Unavailable."""
+    asked = folder / "arguments.xml"
     facts = suite.facts(tenant)
-    entries = "".join(f'<entry key="{key}">{escape(value.format(tenant=tenant, **facts))}</entry>'
-                      for key, value in suite.arguments.items())
-    arguments.write_text(f'<properties version="1.0">{entries}</properties>\n', encoding="utf-8")
+    given = {key: value.format(tenant=tenant, **facts) for key, value in suite.arguments.items()}
+    entries = "".join(f'<entry key="{key}">{escape(value)}</entry>'
+                      for key, value in (given | suite.engine.arguments(folder)).items())
+    asked.write_text(f'<properties version="1.0">{entries}</properties>\n', encoding="utf-8")
     command = ["java", "-Dhttp.proxyHost=127.0.0.1", f"-Dhttp.proxyPort={proxy_port}",
-               "-cp", jars, suite.controller, "-o", str(folder), str(arguments)]
+               *suite.engine.command(found, suite.controller, folder, asked)]
     with (folder / "java.log").open("w", encoding="utf-8") as log:
         # Libraries write their logs into the folder where they stand.
         subprocess.run(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, timeout=RUN_TIMEOUT_S, check=False)
-    reports = sorted(folder.glob("testng/*/testng-results.xml"))
-    if not reports:
+    results = list(suite.engine.outcomes(folder))
+    if not results:
         raise Unavailable(f"the suite wrote no report; see {folder / 'java.log'}")
-    return list(outcomes(reports[-1]))
-
-
-def outcomes(report: Path) -> Iterator[Outcome]:
-    """The tests of a TestNG report; methods that only prepare or tidy count where they failed."""
-    tree = etree.parse(report, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True))
-    for group in tree.iter("class"):
-        for method in group.iter("test-method"):
-            if method.get("is-config") != "true" or method.get("status") == "FAIL":
-                yield Outcome(
-                    status=method.get("status", ""),
-                    test=f"{group.get('name', '').rsplit('.', 1)[-1]}.{method.get('name')}",
-                    parameters=tuple((value.text or "").strip() for value in method.iterfind("params/param/value")),
-                    message=" ".join((method.findtext("exception/message") or "").split()),
-                )
-
-
-def summary(results: list[Outcome]) -> str:
-    """Passed, failed and skipped, in one line."""
-    count = Counter(outcome.status for outcome in results)
-    return f"{count['PASS']} passed, {count['FAIL']} failed, {count['SKIP']} skipped"
+    return results
