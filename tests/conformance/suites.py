@@ -78,6 +78,8 @@ SUITES = (
           tile_limits),
     Suite("ets-wfs20", "WFS 2.0 (ISO 19142)", "ets-wfs20", "org.opengis.cite.iso19142.TestNGController", testng,
           {"wfs": "{tenant}/wfs?service=WFS&version=2.0.0&request=GetCapabilities"}),
+    Suite("ets-cat30", "Catalogue Service 3.0", "ets-cat30", "org.opengis.cite.cat30.TestNGController", testng,
+          {"iut": "{tenant}/csw?service=CSW&version=3.0.0&request=GetCapabilities"}),
     Suite("ets-wms13", "WMS 1.3.0 (ISO 19128), basic and queryable, over the suite's own layers",
           "ets-wms13", "org.opengis.cite.wms13.CtlController", ctl,
           {"capabilities-url": WMS_CAPABILITIES, "updatesequence": "auto", "basic": "basic", "queryable": "queryable"},

@@ -25,7 +25,10 @@ from sdi.services.csw.config import LANGUAGES, configuration
 log = logging.getLogger("sdi.csw")
 
 XML = "application/xml; charset=utf-8"
+ATOM, DESCRIPTION = "application/atom+xml", "application/opensearchdescription+xml"
 VERSIONS = ("2.0.2", "3.0.0")
+_AT_THE_BASE = "service=CSW&request=GetCapabilities&acceptversions=3.0.0"
+"""What the address of the service alone means (OGC 12-176r7, 6.4)."""
 _CONTROL = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 cannot hold."""
 
@@ -52,8 +55,10 @@ class Csw:
         if request.method not in ("GET", "HEAD", "POST"):
             return Response(status_code=405, headers={"Allow": "GET, HEAD, POST"})
         body = await request.body() if request.method == "POST" else b""
-        query = request.url.query
-        return await to_thread.run_sync(lambda: respond(self.pool, published, query, body))
+        query, accept = request.url.query, request.headers.get("accept", "")
+        if not query and request.method != "POST":
+            query = f"{_AT_THE_BASE}&mode=opensearch" if DESCRIPTION in accept else _AT_THE_BASE
+        return await to_thread.run_sync(lambda: respond(self.pool, published, query, body, accept))
 
 
 class Server(patches.CswServer):  # type: ignore[misc]
@@ -90,8 +95,17 @@ class Server(patches.CswServer):  # type: ignore[misc]
             return self.refuse("NoApplicableCode", "service", "The catalogue cannot answer now; try again later", 503)
         if status is None:
             return self.refuse("NoApplicableCode", "service", "The request cannot be read; check its parameters", 400)
-        return Response(content, int(status.split()[0]),
-                        media_type="application/json" if self.contenttype == "application/json" else XML)
+        return Response(content, int(status.split()[0]), media_type=self._media_type())
+
+    def _media_type(self) -> str:
+        """What the answer is: Atom, JSON and descriptions of searches by name, else XML by the name asked for."""
+        if self.status != "OK" or isinstance(self.kvp, str):  # what is wrong with a posted document
+            return XML
+        if self.mode == "opensearch":
+            return DESCRIPTION if self.kvp.get("request") == "GetCapabilities" else ATOM
+        if self.contenttype == "application/json":
+            return "application/json"
+        return "text/xml; charset=utf-8" if self.kvp.get("acceptformats") == "text/xml" else XML
 
     def refuse(self, code: str, locator: str, text: str, status: int | None = None) -> Response:
         """An exception report of our own, in the version asked for."""
@@ -100,13 +114,18 @@ class Server(patches.CswServer):  # type: ignore[misc]
         return Response(etree.tostring(report, xml_declaration=True, encoding="UTF-8"), status or known, media_type=XML)
 
 
-def respond(pool: ConnectionPool, published: Published, query: str, body: bytes) -> Response:
-    """One answer of a tenant's catalogue, from the query string or the document that was posted."""
+def respond(pool: ConnectionPool, published: Published, query: str, body: bytes, accept: str = "") -> Response:
+    """One answer of a tenant's catalogue, from the query string or the document that was posted.
+
+    `accept` is the header of HTTP: where it names Atom, CSW 3.0 gives that.
+    """
     parameters = {} if body else {
         name.lower(): value for name, value in parse_qsl(query, keep_blank_values=True, errors="replace")}
     version = _version(parameters, body)
+    if version == "3.0.0" and ATOM in accept and parameters.get("request") in ("GetRecords", "GetRecordById"):
+        parameters.setdefault("outputformat", ATOM)
     server = Server(pool, published, _configurations(published), parameters, version)
-    if fault := _posted_fault(body) if body else _fault(parameters):
+    if fault := _posted_fault(body) if body else _fault(parameters, version):
         return server.refuse(*fault)
     parameters.pop("language", None)  # spoken for above; INSPIRE: one that is not supported means the default
     if "acceptversions" in parameters:
@@ -131,13 +150,16 @@ def _version(parameters: Mapping[str, str], body: bytes) -> str:
     if body:
         return "3.0.0" if b"cat/csw/3.0" in body else "2.0.2"
     asked = parameters.get("acceptversions") or parameters.get("version") or ""
-    return next((version for version in asked.split(",") if version in VERSIONS), "2.0.2")
+    major = asked.partition(".")[0]
+    nearest = "3.0.0" if major.isdecimal() and int(major) >= 3 else "2.0.2"
+    return next((version for version in asked.split(",") if version in VERSIONS), nearest)
 
 
-def _fault(parameters: Mapping[str, str]) -> tuple[str, str, str] | None:
+def _fault(parameters: Mapping[str, str], version: str) -> tuple[str, str, str] | None:
     """What pycsw would fail at, or must not be asked: code, locator and text of an exception."""
-    for name in ("mode", "responsehandler"):  # other protocols under this address; answers sent by mail or FTP
-        if name in parameters:
+    # Other protocols under this address, but for OpenSearch, which is of CSW 3.0; answers sent by mail or FTP.
+    for name, allowed in (("mode", {"opensearch"} if version == "3.0.0" else set()), ("responsehandler", set())):
+        if name in parameters and parameters[name] not in allowed:
             return "InvalidParameterValue", name, f"The parameter {name} is not supported"
     if unreadable := next((name for name, value in parameters.items() if _CONTROL.search(name + value)), None):
         return "InvalidParameterValue", "service", f"The parameter {unreadable!r} has a control character"

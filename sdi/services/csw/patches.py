@@ -6,6 +6,7 @@ Each patch says why it is here, and has a test that fails when upstream has mend
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from functools import cache
 from pathlib import Path
@@ -22,11 +23,15 @@ with warnings.catch_warnings():
     from pycsw import server
     from pycsw.ogc.csw import csw2, csw3
     from pycsw.ogc.fes import fes1, fes2
+    from pycsw.opensearch import OpenSearch
+    from pycsw.plugins.outputschemas import atom
     from pycsw.plugins.profiles.apiso.apiso import APISO
 
 XS = "http://www.w3.org/2001/XMLSchema"
 CSW_3 = "http://www.opengis.net/cat/csw/3.0"
 GML_3_2 = "http://www.opengis.net/gml/3.2"
+ATOM = "http://www.w3.org/2005/Atom"
+OWS_2 = "http://www.opengis.net/ows/2.0"
 INSPIRE_DS = "http://inspire.ec.europa.eu/schemas/inspire_ds/1.0"
 INSPIRE_COMMON = "http://inspire.ec.europa.eu/schemas/common/1.0"
 
@@ -38,6 +43,8 @@ def apply() -> None:
     csw2.etree = csw3.etree = _Etree()
     APISO.get_extendedcapabilities = extended_capabilities
     APISO.write_record = whole_record
+    atom.write_record = atom_entry
+    OpenSearch.response_csw2opensearch = search_description
     # It logs every mistake of a client with a traceback; failures of the node are logged by sdi.services.csw.app.
     logging.getLogger("pycsw").setLevel(logging.CRITICAL)
 
@@ -78,7 +85,8 @@ def extended_capabilities(profile: Any) -> Any:
     """In place of APISO.get_extendedcapabilities.
 
     It writes the long scenario of INSPIRE with fixed English texts and refuses languages it does not know; this is
-    the one with MetadataUrl, SupportedLanguages and ResponseLanguage.
+    the one with MetadataUrl, SupportedLanguages and ResponseLanguage. In CSW 3.0, whose OWS Common 2.0 names the
+    element that holds such things, it stands in that one.
     """
     asking = profile.context.server
     root = etree.Element(f"{{{INSPIRE_DS}}}ExtendedCapabilities",
@@ -97,7 +105,11 @@ def extended_capabilities(profile: Any) -> Any:
     for language in asking.languages[1:]:
         add(add(supported, "SupportedLanguage"), "Language", language)
     add(add(root, "ResponseLanguage"), "Language", asking.response_language)
-    return root
+    if asking.iface.version == "2.0.2":
+        return root
+    holder = etree.Element(f"{{{OWS_2}}}ExtendedCapabilities")
+    holder.append(root)
+    return holder
 
 
 def whole_record(profile: Any, result: Any, esn: str, outputschema: str, queryables: Any, caps: Any = None) -> Any:
@@ -107,6 +119,40 @@ def whole_record(profile: Any, result: Any, esn: str, outputschema: str, queryab
     """
     return etree.fromstring(result.xml, profile.context.parser)
 
+
+def atom_entry(result: Any, esn: str, context: Any, url: str | None = None) -> Any:
+    """In place of atom.write_record: what it writes, made valid Atom.
+
+    It gives the protocol of a link as its media type, a day as atom:published, and writes atom:source as text.
+    """
+    entry = _write_atom(result, esn, context, url)
+    for link in entry.iterfind(f"{{{ATOM}}}link"):
+        if "/" not in link.get("type", "/"):
+            del link.attrib["type"]
+    for day in entry.iterfind(f"{{{ATOM}}}published"):
+        day.text = f"{day.text}T00:00:00Z" if "T" not in day.text else day.text
+    for source in entry.findall(f"{{{ATOM}}}source"):
+        entry.remove(source)
+    return entry
+
+
+def search_description(search: Any, element: Any, config: Any) -> Any:
+    """In place of OpenSearch.response_csw2opensearch: what it writes, but templates that it answers itself.
+
+    Its templates have `%%2B`, and parameters of Earth observation that it fails at where they are empty, as clients
+    leave what they do not know; names are longer than OpenSearch 1.1 lets them be.
+    """
+    answer = _to_opensearch(search, element, config)
+    if etree.QName(answer).localname == "OpenSearchDescription":
+        for name in answer.iter("{*}LongName"):
+            name.text = (name.text or "")[:48]
+        for address in answer.iter("{*}Url"):
+            template = re.sub(r"&eo:\w+=\{[^}]*\}", "", address.get("template", ""))
+            address.set("template", template.replace("%%", "%"))
+    return answer
+
+
+_write_atom, _to_opensearch = atom.write_record, OpenSearch.response_csw2opensearch
 
 CswServer = server.Csw
 """pycsw's server, imported with its warnings silenced."""

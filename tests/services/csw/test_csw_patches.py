@@ -100,6 +100,16 @@ def test_brief_and_summary_iso_records_are_made_up() -> None:
     assert "util.nspath_eval(restagname, self.namespaces), id=idval)" in source  # a UUID is no xs:ID
 
 
+def test_atom_has_sources_as_text_and_protocols_as_types() -> None:
+    source = inspect.getsource(upstream("pycsw.plugins.outputschemas.atom").write_record)
+    assert "type=linkset[2]" in source and "'pycsw:Source'" in source
+
+
+def test_templates_of_opensearch_are_no_addresses() -> None:
+    source = inspect.getsource(upstream("pycsw.opensearch").OpenSearch._csw3_2_os)
+    assert "%%2B" in source and "'eo:cloudCover': '{eo:cloudCover?}'" in source
+
+
 def test_ecql_has_one_precedence_and_no_negated_brackets() -> None:
     tree = ecql.parse("a = 1 OR b = 2 AND c = 3")
     assert type(tree).__name__ == "And"

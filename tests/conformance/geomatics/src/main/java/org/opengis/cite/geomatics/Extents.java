@@ -4,12 +4,18 @@ import jakarta.xml.bind.JAXBException;
 import java.math.RoundingMode;
 import java.text.DecimalFormat;
 import java.text.DecimalFormatSymbols;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
+import java.util.stream.Collectors;
+import java.util.stream.DoubleStream;
 import javax.xml.parsers.DocumentBuilderFactory;
 import javax.xml.parsers.ParserConfigurationException;
+import org.apache.sis.geometry.Envelopes;
 import org.apache.sis.geometry.GeneralEnvelope;
 import org.opengis.geometry.DirectPosition;
 import org.opengis.geometry.Envelope;
+import org.opengis.referencing.operation.TransformException;
 import org.opengis.util.FactoryException;
 import org.w3c.dom.Document;
 import org.w3c.dom.Element;
@@ -54,6 +60,29 @@ public final class Extents {
     private static String[] corner(Element box, String name) {
         Node found = box.getElementsByTagNameNS(box.getNamespaceURI(), name).item(0);
         return found.getTextContent().trim().split("\\s+");
+    }
+
+    /** The one box around boxes, in the CRS of the first; null without any. */
+    public static Envelope coalesceBoundingBoxes(List<Node> nodes) throws FactoryException, TransformException {
+        GeneralEnvelope total = null;
+        for (Node node : nodes) {
+            Envelope box = createEnvelope(node);
+            if (total == null) {
+                total = new GeneralEnvelope(box);
+            } else {
+                total.add(Envelopes.transform(box, total.getCoordinateReferenceSystem()));
+            }
+        }
+        return total;
+    }
+
+    /** A box as the value of a parameter: numbers with commas between, and the CRS unless it is longitude, latitude. */
+    public static String envelopeToString(Envelope box) {
+        String numbers = DoubleStream.concat(Arrays.stream(box.getLowerCorner().getCoordinate()),
+                Arrays.stream(box.getUpperCorner().getCoordinate()))
+                .mapToObj(String::valueOf).collect(Collectors.joining(","));
+        String crs = GeodesyUtils.getCRSIdentifier(box.getCoordinateReferenceSystem());
+        return crs.equals(GeodesyUtils.OGC_CRS84) ? numbers : numbers + "," + crs;
     }
 
     /** A box as gml:Envelope; numbers are cut to two digits, as the suite is used to. */
