@@ -44,5 +44,5 @@ def outcomes(folder: Path) -> Iterator[Outcome]:
         if result in _STATUS:
             said = [" ".join(text.split()) for text in root.xpath("message/text()")]
             yield Outcome(_STATUS[result], f"{test.get('prefix')}:{test.get('local-name')}",
-                          (test.findtext("assertion", "").strip(),),
+                          (" ".join(test.findtext("assertion", "").split()),),
                           "the test did not end" if end is None else "; ".join(said))

@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 import httpx
 
 from sdi.settings import Settings
-from tests.conformance import cite, ctl, testng
+from tests.conformance import cite_layers, cite_records, ctl, testng
 from tests.conformance.outcomes import Outcome
 
 POM = Path(__file__).parent / "pom.xml"
@@ -78,12 +78,16 @@ SUITES = (
           tile_limits),
     Suite("ets-wfs20", "WFS 2.0 (ISO 19142)", "ets-wfs20", "org.opengis.cite.iso19142.TestNGController", testng,
           {"wfs": "{tenant}/wfs?service=WFS&version=2.0.0&request=GetCapabilities"}),
+    Suite("ets-csw20", "CSW 2.0.2 (OGC 07-006r1), over the suite's own records", "ets-csw20",
+          "org.opengis.cite.csw20.CtlController", ctl,
+          {"capabilities.url": "{tenant}/csw?service=CSW&version=2.0.2&request=GetCapabilities"},
+          own_data=cite_records.serving),
     Suite("ets-cat30", "Catalogue Service 3.0", "ets-cat30", "org.opengis.cite.cat30.TestNGController", testng,
           {"iut": "{tenant}/csw?service=CSW&version=3.0.0&request=GetCapabilities"}),
     Suite("ets-wms13", "WMS 1.3.0 (ISO 19128), basic and queryable, over the suite's own layers",
           "ets-wms13", "org.opengis.cite.wms13.CtlController", ctl,
           {"capabilities-url": WMS_CAPABILITIES, "updatesequence": "auto", "basic": "basic", "queryable": "queryable"},
-          own_data=cite.serving),
+          own_data=cite_layers.serving),
     Suite("ets-wms13-registers", "WMS 1.3.0, what needs no data of its own, over the registers",
           "ets-wms13", "org.opengis.cite.wms13.CtlController", ctl,
           {"capabilities-url": WMS_CAPABILITIES, "updatesequence": "auto", "basic": "no", "queryable": "no"}),
