@@ -113,7 +113,7 @@ class Reader:
     ) -> Around:
         """One page as `page` gives it, handed to `take` a part at a time as the rows come, and what is around it."""
         table = self.table(feature_type)
-        with self._snapshot() as connection:
+        with self.snapshot() as connection:
             paging = Paging.of(connection, table, selection, page)
             statement, values = table.rows(paging.selection, page, paging.cursor)
             first: Row | None = None
@@ -125,13 +125,13 @@ class Reader:
                 if rows:
                     first, last, returned = first or rows[0], rows[-1], returned + len(rows)
                     take([row[0] for row in rows])
-            return paging.around(returned, more, _keys(first), _keys(last), lambda: self._count(
+            return paging.around(returned, more, _keys(first), _keys(last), lambda: self.counted(
                 connection, table, paging.selection, COUNTED_UP_TO))
 
     def count(self, feature_type: str, selection: Selection) -> int:
         """The exact number of features. Raises as `page`."""
-        with self._snapshot() as connection:
-            return self._count(connection, self.table(feature_type), selection, FAR) or 0
+        with self.snapshot() as connection:
+            return self.counted(connection, self.table(feature_type), selection, FAR) or 0
 
     def feature(
         self, feature_type: str, identifier: str, page: Page = ONE, as_of: datetime | None = None
@@ -145,9 +145,10 @@ class Reader:
             found = text_rows(connection, statement, {**values, "limit": 1})
         return found[0][0] if found else None
 
-    def _count(
+    def counted(
         self, connection: psycopg.Connection[Any], table: Table, selection: Selection, at_most: int
     ) -> int | None:
+        """The number of features within a snapshot; None where it is larger than `at_most`. Raises as `page`."""
         if selection.everything:
             column, value = self.tenant.filter or ("", None)
             row = connection.execute(
@@ -180,7 +181,7 @@ class Reader:
         return row[0] if row else None
 
     @contextmanager
-    def _snapshot(self) -> Iterator[psycopg.Connection[Any]]:
+    def snapshot(self) -> Iterator[psycopg.Connection[Any]]:
         """A connection on which all statements see the same commits."""
         with self.pool.connection() as connection, connection.transaction():
             yield connection

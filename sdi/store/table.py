@@ -6,9 +6,8 @@ The tenant's filter is part of every statement; names of columns come from the d
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import psycopg
@@ -203,18 +202,19 @@ def text_rows(
 
 def row_batches(
     connection: psycopg.Connection[Any], statement: sql.Composed, values: dict[str, Any], size: int
-) -> Iterator[list[Row]]:
-    """The rows of a statement as `text_rows` gives them, `size` at a time as PostgreSQL sends them.
+) -> Generator[list[Row], None, None]:
+    """The rows of a statement as `text_rows` gives them, `size` at a time as they are asked for, in a transaction.
 
-    Where there cannot be more than one batch, they are fetched in one go, which takes less.
+    Where there cannot be more than one batch, they are fetched in one go, which takes less. The timeout of statements
+    is for each batch.
     """
     if values["limit"] <= size:
         yield text_rows(connection, statement, values)
         return
-    with connection.cursor(binary=True) as cursor:
+    with connection.cursor("rows", binary=True) as cursor:
         cursor.adapters.register_loader("text", ByteaBinaryLoader)
-        rows = cursor.stream(statement, values, size=size)
-        while batch := list(islice(rows, size)):
+        cursor.execute(statement, values)
+        while batch := cursor.fetchmany(size):
             yield batch
 
 

@@ -22,9 +22,6 @@ from tests.acceptance.pictures import not_blank, parcel_is_drawn
 CRS84 = ("CRS=OGC:CRS84",)
 """GDAL from 3.7 on asks for the CRS in which the server stores, unless told otherwise."""
 
-PAGES = ("OGR_WFS_PAGING_ALLOWED=ON",)
-"""WFS 1.1.0 knows no pages; without this GDAL takes the first answer for all."""
-
 CENTIMETRE = 0.01
 """What seven decimals of a degree keep."""
 
@@ -42,8 +39,6 @@ class Question:
     box: tuple[float, float, float, float] | None = None
     options: tuple[str, ...] = ()
     """Open options, NAME=VALUE."""
-    settings: tuple[str, ...] = ()
-    """Configuration of GDAL, NAME=VALUE."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +61,6 @@ def by_program(folder: Path, question: Question) -> list[Object]:
     command += ["-where", question.where] if question.where else []
     command += ["-spat", *map(str, question.box)] if question.box else []
     command += [word for option in question.options for word in ("-oo", option)]
-    command += [word for setting in question.settings for word in ("--config", *setting.split("="))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0 and "ERROR" not in done.stderr, done.stderr
     features = json.loads(target.read_text(encoding="utf-8"))["features"]
@@ -77,13 +71,8 @@ def by_program(folder: Path, question: Question) -> list[Object]:
 def by_library(question: Question) -> list[Object]:
     """Read with the GDAL that pyogrio brings."""
     options = dict(option.split("=", 1) for option in question.options)
-    settings: dict[str, str | None] = dict(setting.split("=") for setting in question.settings)
-    pyogrio.set_gdal_config_options(settings)
-    try:
-        meta, _, shapes, columns = pyogrio.raw.read(
-            question.source, layer=question.layer, where=question.where, bbox=question.box, **options)
-    finally:
-        pyogrio.set_gdal_config_options(dict.fromkeys(settings))
+    meta, _, shapes, columns = pyogrio.raw.read(
+        question.source, layer=question.layer, where=question.where, bbox=question.box, **options)
     names = list(meta["fields"])
     rows = zip(*columns, strict=True) if names else iter([()] * len(shapes))
     return [Object(dict(zip(names, row, strict=True)), wkb and shapely.from_wkb(wkb))
@@ -103,8 +92,9 @@ def features(checks: Checks, reader: str, read: Read) -> None:
         with checks(f"{reader}: WFS {version}: the known parcel to the millimetre"):
             same_ring(_ring(read(ask(where=parcel))), truth["parcel"]["ring"], MILLIMETRE)
         with checks(f"{reader}: WFS {version}: all boundary points, none twice"):
-            _all_points(checks, read(Question(f"{wfs}{version}", "sdi:punkty_graniczne",
-                                              settings=PAGES if version == "1.1.0" else ())))
+            _all_points(checks, read(Question(f"{wfs}{version}", "sdi:punkty_graniczne")))
+    with checks(f"{reader}: WFS 1.0.0: all boundary points, none twice"):
+        _all_points(checks, read(Question(f"{wfs}1.0.0", "punkty_graniczne")))
     ask = partial(Question, api, "dzialki", options=CRS84 if reader == "pyogrio" else ())
     _conditions(checks, f"{reader}: OGC API", read, ask, equal, larger, degrees)
     with checks(f"{reader}: OGC API: the known parcel to the centimetre, in degrees"):

@@ -73,6 +73,11 @@ def features(checks: Checks) -> None:
             answer = _filtered(service, "id_dzialki", truth["parcel"]["id_dzialki"])
             numbers = [float(number) for text in _texts(answer, "posList") for number in text.split()]
             same_ring(zip(numbers[1::2], numbers[::2], strict=True), truth["parcel"]["ring"], MILLIMETRE)
+    with checks("WFS 1.1.0: all boundary points in one answer, none twice"):
+        service = WebFeatureService(f"{checks.base}/wfs", version="1.1.0")
+        ids = _texts(service.getfeature(typename=["sdi:punkty_graniczne"]).read(), "id")
+        same(len(ids), truth["counts"]["punkty_graniczne"], "objects")
+        same(len(set(ids)), len(ids), "different objects")
     with checks("WFS 2.0.0: all boundary points in pages, none twice"):
         service = WebFeatureService(f"{checks.base}/wfs", version="2.0.0")
         count, ids = truth["counts"]["punkty_graniczne"], []

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyogrio
-from pyogrio.raw import write_arrow
 
+from sdi.services import gdal
 from sdi.services.downloads.geoparquet import write_geoparquet
 from sdi.services.downloads.metadata import About, schema
 from sdi.store.crs import STORED_SRID
@@ -33,26 +32,12 @@ def _gdal(
     types = taken.layer.types
     # GDAL writes the time of its metadata into some formats; the same snapshot is to give the same bytes.
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": f"{taken.edition.committed_at:%Y-%m-%dT%H:%M:%S.000Z}"})
-    failures: list[Exception] = []
-    try:
-        write_arrow(
-            pa.RecordBatchReader.from_batches(columns, _noted(taken.batches(columns), failures)), path,
-            layer=taken.table.name, driver=driver, geometry_name=GEOMETRY,
-            geometry_type=types[0] if len(types) == 1 else "Unknown", crs=f"EPSG:{STORED_SRID}",
-            dataset_options=dataset, layer_options=layer, dataset_metadata=dataset_metadata,
-            layer_metadata=layer_metadata,
-        )
-    except RuntimeError as error:
-        raise (failures[0] if failures else error) from None
-
-
-def _noted(batches: Iterator[pa.RecordBatch], failures: list[Exception]) -> Iterator[pa.RecordBatch]:
-    """The same batches; of what goes wrong with them GDAL would tell no more than that something did."""
-    try:
-        yield from batches
-    except Exception as error:
-        failures.append(error)
-        raise
+    gdal.write(
+        columns, taken.batches(columns), path, layer=taken.table.name, driver=driver, geometry_name=GEOMETRY,
+        geometry_type=types[0] if len(types) == 1 else "Unknown", crs=f"EPSG:{STORED_SRID}",
+        dataset_options=dataset, layer_options=layer, dataset_metadata=dataset_metadata,
+        layer_metadata=layer_metadata,
+    )
 
 
 def write_geopackage(taken: Snapshot, words: About, language: str, path: Path) -> None:

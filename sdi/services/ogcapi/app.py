@@ -17,16 +17,17 @@ from pygeoapi import api as core
 from pygeoapi.api import API, APIRequest
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from sdi import __version__
 from sdi.model.region import Tenant
 from sdi.model.register import Register
 from sdi.model.text import Language, Text
+from sdi.services import body as bodies
+from sdi.services.body import Body
 from sdi.services.contract import Engines, Publication, Published
 from sdi.services.downloads.catalogue import enclosures
 from sdi.services.ogcapi import patches, queryables
-from sdi.services.ogcapi.body import Body
 from sdi.services.ogcapi.changes import change_collection
 from sdi.services.ogcapi.config import configuration, crs84_bbox
 from sdi.services.ogcapi.formats import FORMATS, negotiated
@@ -344,8 +345,6 @@ def _response(
     request: Request, target: Target | None, language: Language, headers: dict[str, Any], status: int,
     content: str | bytes | Body,
 ) -> Response:
-    body = content.encode() if isinstance(content, str) else content
-    size = body.size if isinstance(body, Body) else len(body)
     headers = {name: str(value) for name, value in headers.items() if name != "X-Powered-By"}
     kind = headers.get("Content-Type", "application/json")
     if kind == "application/ld+json" and (status != HTTPStatus.OK or not target or target.resource == "conformance"):
@@ -358,13 +357,10 @@ def _response(
         kind += "; charset=utf-8"
     headers |= {"Vary": "Accept, Accept-Language"}
     if status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
-        headers |= {"Content-Type": kind, "Content-Language": language, "Content-Length": str(size)}
-    if request.method == "HEAD":
-        if isinstance(body, Body):
-            body.close()
-        body = b""
-    if isinstance(body, Body):
-        if body.whole is None:
-            return StreamingResponse(body.pieces(), status_code=int(status), headers=headers)
-        body = body.whole
-    return Response(body, status_code=int(status), headers=headers)
+        headers |= {"Content-Type": kind, "Content-Language": language}
+    if isinstance(content, Body):
+        return bodies.response(content, request.method, headers, status)
+    content = content.encode() if isinstance(content, str) else content
+    if status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
+        headers["Content-Length"] = str(len(content))
+    return Response(b"" if request.method == "HEAD" else content, status_code=int(status), headers=headers)

@@ -15,8 +15,8 @@ from pygeoapi.linked_data import geojson2jsonld
 
 from sdi.errors import SdiError
 from sdi.model.text import Text
+from sdi.services.body import Body
 from sdi.services.ogcapi.asking import known_at, page_of, selection_of
-from sdi.services.ogcapi.body import Body
 from sdi.services.ogcapi.formats import CRLF, FORMATS, frame, json_fg
 from sdi.services.ogcapi.pages.feature import Sheet
 from sdi.services.ogcapi.pages.listing import Listing
@@ -54,7 +54,7 @@ class Items:
         given, reader, name = self.asked.query, self.asked.reader, self.asked.collection
         selection = selection_of(given, reader.columns(name), reader)
         page = page_of(given, self.asked.format)
-        body = Body(page.form)
+        body = Body(CRLF if page.form == "csv" else b",")
         features: list[bytes] = []
         parsed = self.asked.format in ("html", "jsonld")
         if given.get("resulttype") == "hits":

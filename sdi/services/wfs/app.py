@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 import psycopg
@@ -15,14 +16,19 @@ from starlette.responses import Response
 
 from sdi.model.region import Tenant
 from sdi.model.text import Language, Text
+from sdi.services import body as bodies
+from sdi.services.body import Body
 from sdi.services.contract import Engines, Publication, Published
 from sdi.services.ows import exceptions
 from sdi.services.ows.exceptions import OwsError
 from sdi.services.ows.normaliser import language as language_of
 from sdi.services.ows.normaliser import upper
-from sdi.services.wfs import collections, files, pairs, requests, stored
+from sdi.services.wfs import files, pairs, requests, stored
+from sdi.services.wfs.answers import answer
 from sdi.services.wfs.capabilities import compile_wfs, file_name, negotiated, sections
+from sdi.services.wfs.collections import frame_of
 from sdi.services.wfs.formats import format_of
+from sdi.services.wfs.reading import Reading
 from sdi.services.wfs.requests import FeatureRequest
 from sdi.services.wfs.schema import describe
 from sdi.store.reader import Reader
@@ -36,6 +42,16 @@ _BUSY = Text(pl="Usługa chwilowo nie odpowiada; proszę spróbować później",
              en="The service does not answer at the moment; please try later")
 
 
+LARGE_AT_ONCE = 2
+"""Answers of more than a page that this web worker gives at once; each holds a connection as long as it lasts."""
+
+PATIENCE_S = 1.0
+"""After which it is worth watching whether the client is still there."""
+
+Answer = tuple[bytes | Body, str, str]
+"""Content, media type, and the name of the file that a browser proposes, or nothing."""
+
+
 class Wfs:
     """The download service: WFS 2.0.0, 1.1.0 and 1.0.0 (see sdi.services.contract.Service)."""
 
@@ -43,6 +59,7 @@ class Wfs:
 
     def __init__(self, engines: Engines) -> None:
         self.pool = engines.pool
+        self.places = threading.BoundedSemaphore(LARGE_AT_ONCE)
 
     @staticmethod
     def compile(publication: Publication, tenant: Tenant) -> Mapping[str, str]:
@@ -58,13 +75,15 @@ class Wfs:
         given = upper(parse_qsl(request.url.query, keep_blank_values=True))
         language = language_of(given, published.tenant)
         body = await request.body() if request.method == "POST" else b""
+        reading = Reading(self.places)
         try:
             if body and request.headers.get("content-type", "").startswith(_FORM):
                 given |= upper(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
             elif body:
                 given = pairs.of_xml(body)
                 given.setdefault("VERSION", "2.0.0")
-            return await asyncio.to_thread(self._answer, given, published, language)
+            making = asyncio.create_task(asyncio.to_thread(self._answer, given, published, language, reading))
+            return _response(request.method, *await _while_wanted(request, making, reading))
         except OwsError as error:
             return exceptions.response(error, "wfs", _guess_version(given), language)
         except psycopg.errors.QueryCanceled:
@@ -75,71 +94,83 @@ class Wfs:
             failure = OwsError("NoApplicableCode", _BUSY, status=503)
             return exceptions.response(failure, "wfs", _guess_version(given), language)
 
-    def _answer(self, given: dict[str, str], published: Published, language: Language) -> Response:
+    def _answer(
+        self, given: dict[str, str], published: Published, language: Language, reading: Reading
+    ) -> Answer:
         operation, tenant = requests.operation(given), published.tenant
         if operation == "GetCapabilities":
-            return _capabilities(given, published, language)
+            return _capabilities(given, published, language), "text/xml", ""
         version = requests.version_of(given)
         if operation == "DescribeFeatureType":
             form = format_of(given.get("OUTPUTFORMAT"), version, gml_only=True)
             names = pairs.type_names(given.get("TYPENAMES") or given.get("TYPENAME") or "")
             types = [requests.feature_type_of(name, tenant) for name in names] or tenant.feature_types
             media_type = form.mime if version.number == "2.0.0" else "text/xml"
-            return _response([describe(types, version, language)], media_type)
+            return describe(types, version, language), media_type, ""
         if operation == "ListStoredQueries":
-            return _response([stored.list_queries(tenant, language)], "text/xml")
+            return stored.list_queries(tenant, language), "text/xml", ""
         if operation == "DescribeStoredQueries":
             asked = given.get("STOREDQUERY_ID") or given.get("STOREDQUERYID") or ""
-            return _response([stored.describe_queries(asked, tenant, language)], "text/xml")
+            return stored.describe_queries(asked, tenant, language), "text/xml", ""
         identifier = stored.asked_for(given)
         values = operation == "GetPropertyValue"
         if identifier and not values:
             asked_for = stored.stored_request(identifier, given, version, tenant, published.public_url)
         else:
             asked_for = requests.feature_request(given, version, tenant, values=values)
-        return self._features(asked_for, published)
+        try:
+            return self._features(asked_for, published, reading)
+        except BaseException:
+            reading.close()
+            raise
 
-    def _features(self, request: FeatureRequest, published: Published) -> Response:
+    def _features(self, request: FeatureRequest, published: Published, reading: Reading) -> Answer:
         reader: Reader | None = published.state.get("wfs")
         if reader is None:
             reader = published.state["wfs"] = Reader(self.pool, published.tenant)
-        address, output = published.addresses.service("wfs"), request.output
-        if request.value is not None:
-            page = collections.read(reader, request, collections.value_rows(request))
-            return _response(collections.values(request, page, address), output.mime)
-        if request.single:
-            page = collections.read(
-                reader, request, collections.gml_rows(request.version, collections.namespaces(request.version)))
-            feature = collections.single(page)
-            if feature is None:
-                raise stored.not_found(request.pairs["ID"])
-            return _response([feature], output.mime)
-        if output.name == "gml" or request.hits:
-            page = collections.read(reader, request, collections.gml_rows(request.version))
-            return _response(collections.gml(request, page, address), request.version.media_type)
-        if output.name == "geojson":
-            collections.one_srid(request)
-            page = collections.read(reader, request, collections.geojson_rows)
-            return _response(collections.geojson(request, page, address), output.mime)
-        if output.name == "csv":
-            if refusal := collections.one_type(request):
-                raise refusal
-            return _response([files.comma_separated(reader, request)], f"{output.mime}; charset=utf-8", output.file)
-        return _response([files.write(reader, request)], output.mime, output.file)
+        output = request.output
+        if output.name in ("gpkg", "shape-zip") and not request.hits:
+            return files.write(reading.begin(reader), request), output.mime, output.file
+        frame = frame_of(request, published.addresses.service("wfs"))
+        body = answer(reading.begin(reader), request, frame)
+        if request.single and not body.rows:
+            raise stored.not_found(request.pairs["ID"])
+        if request.hits:
+            return body, request.version.media_type, ""
+        return body, output.mime, output.file
 
 
-def _capabilities(given: Mapping[str, str], published: Published, language: Language) -> Response:
+def _capabilities(given: Mapping[str, str], published: Published, language: Language) -> bytes:
     version = negotiated(given)
     document = (published.folder / "wfs" / file_name(language, version)).read_bytes()
     if (asked := given.get("SECTIONS")) and version.number != "1.0.0":
         document = sections(document, asked)
-    return _response([document], "text/xml")
+    return document
 
 
-def _response(body: Iterable[bytes], media_type: str, file: str = "") -> Response:
+async def _while_wanted(request: Request, making: asyncio.Task[Answer], reading: Reading) -> Answer:
+    """What is being made. When the client goes, the database is told, so that it does not work for nobody."""
+    await asyncio.wait([making], timeout=PATIENCE_S)
+    if not making.done():
+        gone = asyncio.create_task(_gone(request))
+        making.add_done_callback(lambda _: gone.cancel())
+        await asyncio.wait([gone])
+        if not gone.cancelled():
+            await asyncio.to_thread(reading.cancel)
+    return await making
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _response(method: str, made: bytes | Body, media_type: str, file: str) -> Response:
     headers = {"Cache-Control": "no-cache"} | (
         {"Content-Disposition": f'attachment; filename="{file}"'} if file else {})
-    return Response(b"".join(body), headers=headers, media_type=media_type)
+    if isinstance(made, Body):
+        return bodies.response(made, method, headers, media_type=media_type)
+    return Response(made, headers=headers, media_type=media_type)
 
 
 def _guess_version(given: Mapping[str, str]) -> str:

@@ -1,95 +1,95 @@
-"""Features as files of other programs: GeoPackage, zipped Shapefile, CSV. Axes are x, y; the CRS has its name."""
+"""Features as files of other programs: GeoPackage, zipped Shapefile. Axes are x, y; the CRS has its name.
+
+GDAL writes them as the rows come, so memory does not grow with their number.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
-import pyogrio
 from psycopg import sql
 
-from sdi.model.register import AttributeType
-from sdi.services.wfs import rows
-from sdi.services.wfs.collections import conditions, one_srid
+from sdi.services import gdal
+from sdi.services.body import Body
+from sdi.services.wfs.answers import parts_of
+from sdi.services.wfs.collections import one_srid
+from sdi.services.wfs.reading import Reading
 from sdi.services.wfs.requests import FeatureRequest, Query, columns_of
-from sdi.store.reader import Reader
+from sdi.store.snapshot import ARROW_TYPES
 
-_ARROW: dict[AttributeType, pa.DataType] = {
-    "text": pa.string(), "integer": pa.int64(), "number": pa.float64(), "boolean": pa.bool_(), "date": pa.date32(),
-    "datetime": pa.timestamp("ms", "UTC"),
-}
 _GEOMETRIES = {"polygon": "MultiPolygon", "line": "MultiLineString", "point": "Point", "any": "Unknown"}
-_KINDS: tuple[tuple[str, int | None, str | None], ...] = (
-    ("_powierzchnie", 2, "MultiPolygon"), ("_linie", 1, "MultiLineString"), ("_punkty", 0, "MultiPoint"),
-    ("_bez_geometrii", None, None),
+_KINDS: tuple[tuple[str, str, str | None], ...] = (
+    ("_powierzchnie", "st_dimension(shape) = 2", "MultiPolygon"),
+    ("_linie", "st_dimension(shape) = 1", "MultiLineString"),
+    ("_punkty", "st_dimension(shape) = 0", "MultiPoint"),
+    ("_bez_geometrii", "shape is null", None),
 )
-"""A Shapefile holds one kind of geometry: suffix, dimension and type of the files of a type of any geometry."""
+"""A Shapefile holds one kind of geometry: suffix, condition and type of the files of a type of any geometry."""
 _DBF_NAME = 10
 _SHAPE = "geometry"
 
 
-def write(reader: Reader, request: FeatureRequest) -> bytes:
+def write(reading: Reading, request: FeatureRequest) -> Body:
     """The file. Raises OwsError; psycopg errors where the database fails."""
     with tempfile.TemporaryDirectory(prefix="sdi-wfs-") as folder:
-        if request.output.name == "gpkg":
-            return _geopackage(reader, request, Path(folder) / "dane.gpkg")
-        return _shapefiles(reader, request, Path(folder))
+        made = (_geopackage if request.output.name == "gpkg" else _shapefiles)(reading, request, Path(folder))
+        reading.close()
+        return Body.of(made.open("rb"))  # it is there as long as it is open
 
 
-def _geopackage(reader: Reader, request: FeatureRequest, path: Path) -> bytes:
+def _geopackage(reading: Reading, request: FeatureRequest, folder: Path) -> Path:
+    srid, path = one_srid(request), folder / "dane.gpkg"
+    for query, limit, start in parts_of(reading, request):
+        multi = query.feature_type.geometry in ("polygon", "line")
+        schema = _schema(query)
+        gdal.write(schema, _batches(reading, query, limit, start, schema, multi=multi), path,
+                   layer=query.feature_type.name, driver="GPKG", geometry_name=_SHAPE,
+                   geometry_type=_GEOMETRIES[query.feature_type.geometry], crs=f"EPSG:{srid}", append=path.exists())
+    return path
+
+
+def _shapefiles(reading: Reading, request: FeatureRequest, folder: Path) -> Path:
     srid = one_srid(request)
-    for query, table in _tables(reader, request):
-        pyogrio.write_arrow(
-            table, path, layer=query.feature_type.name, driver="GPKG", geometry_name=_SHAPE,
-            geometry_type=_GEOMETRIES[query.feature_type.geometry], crs=f"EPSG:{srid}", append=path.exists())
-    return path.read_bytes()
-
-
-def _shapefiles(reader: Reader, request: FeatureRequest, folder: Path) -> bytes:
-    srid = one_srid(request)
-    for query, table in _tables(reader, request, for_shapefile=True):
+    for query, limit, start in parts_of(reading, request):
         name, kind = query.feature_type.name, query.feature_type.geometry
-        table = table.rename_columns(_dbf_names(table.column_names))
-        if kind != "any":
-            _shapefile(table, folder / f"{name}.shp", _GEOMETRIES[kind], srid)
-            continue
-        dimensions = [_dimension(shape) for shape in table.column(_SHAPE).to_pylist()]
-        for suffix, dimension, geometry in _KINDS:
-            part = table.filter(pa.array([found == dimension for found in dimensions], pa.bool_()))
-            if part.num_rows:
-                _shapefile(part, folder / f"{name}{suffix}.shp", geometry, srid)
-    packed = io.BytesIO()
+        kinds = _KINDS if kind == "any" else (("", "true", _GEOMETRIES[kind]),)
+        for suffix, condition, geometry in kinds:
+            schema = _schema(query, for_shapefile=True)
+            batches = _batches(reading, query, limit, start, schema, multi=kind != "point", only=condition)
+            first = next(batches, None)
+            if first is not None or kind != "any":
+                found = chain([] if first is None else [first], batches)
+                _shapefile(schema, found, folder / f"{name}{suffix}.shp", geometry, srid)
+    parts, packed = sorted(folder.iterdir()), folder / "dane.zip"
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(folder.iterdir()):
+        for path in parts:
             archive.write(path, path.name)
-    return packed.getvalue()
+            path.unlink()
+    return packed
 
 
-def _shapefile(table: pa.Table, path: Path, geometry: str | None, srid: int) -> None:
+def _shapefile(
+    schema: pa.Schema, batches: Iterator[pa.RecordBatch], path: Path, geometry: str | None, srid: int
+) -> None:
     if geometry is None:
-        pyogrio.write_arrow(table.drop_columns([_SHAPE]), path.with_suffix(".dbf"), driver="ESRI Shapefile",
-                            encoding="UTF-8")
+        without = schema.remove(len(schema) - 1)
+        gdal.write(without, (batch.drop_columns([_SHAPE]) for batch in batches), path.with_suffix(".dbf"),
+                   driver="ESRI Shapefile", encoding="UTF-8")
         return
-    pyogrio.write_arrow(table, path, driver="ESRI Shapefile", geometry_name=_SHAPE, geometry_type=geometry,
-                        crs=f"EPSG:{srid}", encoding="UTF-8")
-
-
-def _dimension(wkb: bytes | None) -> int | None:
-    """0, 1 or 2 by the type code of little-endian WKB: 1 to 6 are point, line, polygon and their multi forms."""
-    return None if wkb is None else (int.from_bytes(wkb[1:5], "little") - 1) % 3
+    gdal.write(schema, batches, path, driver="ESRI Shapefile", geometry_name=_SHAPE, geometry_type=geometry,
+               crs=f"EPSG:{srid}", encoding="UTF-8")
 
 
 def _dbf_names(names: Sequence[str]) -> list[str]:
     """Names of at most ten characters, each different."""
     taken: list[str] = []
     for name in names:
-        short, number = name[:_DBF_NAME] if name != _SHAPE else name, 1
+        short, number = name[:_DBF_NAME], 1
         while short in taken:
             number += 1
             short = f"{name[: _DBF_NAME - 1 - len(str(number))]}_{number}"
@@ -97,59 +97,30 @@ def _dbf_names(names: Sequence[str]) -> list[str]:
     return taken
 
 
-def _tables(
-    reader: Reader, request: FeatureRequest, *, for_shapefile: bool = False
-) -> Iterator[tuple[Query, pa.Table]]:
-    """An Arrow table for each query: its columns, and the geometry as WKB.
-
-    A Shapefile has no times, and of any geometry its points stand with those that are several.
-    """
-    start, left = request.start, request.count
-    for query in request.queries:
-        multi = query.feature_type.geometry in ("polygon", "line", *(("any",) if for_shapefile else ()))
-        shape = sql.SQL("st_asbinary({})" if query.geometry else "null::bytea").format(
-            sql.SQL("st_multi(shape)" if multi else "shape"))
-        found = _values(reader, query, shape, left, start)
-        left -= len(found)
-        start = 0
-        columns = columns_of(query.feature_type)
-        data: dict[str, pa.Array] = {}
-        for number, name in enumerate(query.columns, 1):
-            kind = columns[name].type
-            cells = [row[number] for row in found]
-            if for_shapefile and kind == "datetime":
-                data[name] = pa.array([cell.isoformat() if cell else None for cell in cells], pa.string())
-            else:
-                data[name] = pa.array(cells, _ARROW[kind])
-        data[_SHAPE] = pa.array([row[0] for row in found], pa.binary())
-        yield query, pa.table(data)
+def _schema(query: Query, *, for_shapefile: bool = False) -> pa.Schema:
+    """The columns of a query, and the geometry as WKB last. A Shapefile has no times and short names."""
+    columns = columns_of(query.feature_type)
+    types = [ARROW_TYPES[columns[name].type] for name in query.columns]
+    names: Sequence[str] = query.columns
+    if for_shapefile:
+        names, types = _dbf_names(names), [pa.string() if pa.types.is_timestamp(kind) else kind for kind in types]
+    return pa.schema([*zip(names, types, strict=True), (_SHAPE, pa.binary())])
 
 
-def _values(
-    reader: Reader, query: Query, shape: sql.Composable, limit: int, start: int
-) -> list[tuple[Any, ...]]:
-    where, bound = conditions(reader, query)
-    columns = sql.SQL(", ").join([shape, *map(sql.Identifier, query.columns)])
-    relation = reader.table(query.feature_type.name).relation
-    statement = rows.statement(columns, relation, where, query.order, query.crs)
-    values: Mapping[str, Any] = {**bound, "limit": limit, "offset": start}
-    with reader.pool.connection() as connection:
-        return connection.execute(statement, values).fetchall()
+def _batches(
+    reading: Reading, query: Query, limit: int | None, start: int, schema: pa.Schema, *, multi: bool,
+    only: str = "true",
+) -> Iterator[pa.RecordBatch]:
+    """Rows by `schema`, those of them for which a condition on `shape` holds."""
+    shape = sql.SQL("st_asbinary({})" if query.geometry else "null::bytea").format(
+        sql.SQL("st_multi(shape)" if multi else "shape"))
+    cells = [sql.SQL("to_json({}) #>> '{{}}'" if pa.types.is_string(field.type) and name in _times(query) else "{}")
+             .format(sql.Identifier(name)) for name, field in zip(query.columns, schema, strict=False)]
+    for rows in reading.rows(query, sql.SQL(", ").join([*cells, shape]), limit, start, only=sql.SQL(only)):
+        values = zip(*rows, strict=True)
+        yield pa.RecordBatch.from_arrays(
+            [pa.array(column, field.type) for column, field in zip(values, schema, strict=True)], schema=schema)
 
 
-def comma_separated(reader: Reader, request: FeatureRequest) -> bytes:
-    """CSV in UTF-8: the geometry as WKT, then the columns; times in ISO 8601."""
-    query = request.queries[0]
-    shape = sql.SQL("st_astext(shape, {})").format(query.crs.digits) if query.geometry else sql.SQL("null")
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(["WKT", *query.columns])
-    for row in _values(reader, query, shape, request.count, request.start):
-        writer.writerow([_cell(value) for value in row])
-    return out.getvalue().encode()
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return value.isoformat() if hasattr(value, "isoformat") else value
+def _times(query: Query) -> set[str]:
+    return {name for name, column in columns_of(query.feature_type).items() if column.type == "datetime"}

@@ -22,7 +22,7 @@ from sdi.store.columns import ID, Column, published
 from sdi.store.crs import Crs, box_as_stored
 
 PAGE_MAX = 10_000
-"""Features of one answer; more are paged by STARTINDEX (it is also the CountDefault of the capabilities)."""
+"""Features of a page, where an answer can say that there is another one (also the CountDefault of WFS 2.0.0)."""
 
 REQUESTS = ("GetCapabilities", "DescribeFeatureType", "GetFeature", "GetPropertyValue", "ListStoredQueries",
             "DescribeStoredQueries")
@@ -56,7 +56,8 @@ class FeatureRequest:
 
     version: Version
     queries: tuple[Query, ...]
-    count: int
+    count: int | None
+    """Most objects of the answer; None where nothing says of it that there are more: all."""
     start: int
     hits: bool
     output: Format
@@ -133,10 +134,12 @@ def feature_request(pairs: dict[str, str], version: Version, tenant: Tenant, *, 
     hits = pairs.get("RESULTTYPE", "results").lower()
     if hits not in ("hits", "results") or (hits == "hits" and version.number == "1.0.0"):
         raise invalid("RESULTTYPE", hits, "results" if version.number == "1.0.0" else "results, hits")
-    limit = "COUNT" if pairs.get("COUNT") else "MAXFEATURES"
+    output = format_of(pairs.get("OUTPUTFORMAT"), version, gml_only=values)
+    count = _number(pairs, "COUNT" if pairs.get("COUNT") else "MAXFEATURES")
+    if version.number == "2.0.0" and (hits == "hits" or output.name in ("gml", "geojson")):
+        count = PAGE_MAX if count is None else min(count, PAGE_MAX)
     return FeatureRequest(
-        version, queries, min(_number(pairs, limit, PAGE_MAX), PAGE_MAX), _number(pairs, "STARTINDEX", 0),
-        hits == "hits", format_of(pairs.get("OUTPUTFORMAT"), version, gml_only=values), pairs,
+        version, queries, count, _number(pairs, "STARTINDEX") or 0, hits == "hits", output, pairs,
         _value(pairs["VALUEREFERENCE"], queries) if values else None,
     )
 
@@ -221,10 +224,10 @@ def _value(path: str, queries: tuple[Query, ...]) -> str:
     return property_name(path)
 
 
-def _number(pairs: Mapping[str, str], name: str, default: int) -> int:
+def _number(pairs: Mapping[str, str], name: str) -> int | None:
     text = pairs.get(name, "").strip()
     if not text:
-        return default
+        return None
     if not re.fullmatch(r"[0-9]{1,18}", text):
         raise invalid(name, text, "0, 1, 2, …")
     return min(int(text), _START_MAX)

@@ -18,7 +18,7 @@ select {text} from (
     select t.*, {shape} as shape from (
         select * from {relation} where {where} order by {order} limit %(limit)s offset %(offset)s
     ) t offset 0
-) t order by {order}
+) t where {only} order by {order}
 """
 
 _MULTI = {"polygon": ("MultiSurface", "surfaceMember"), "line": ("MultiCurve", "curveMember")}
@@ -27,11 +27,12 @@ _LONG_CRS, _NO_DIMENSION, _LINE_STRING, _FLIPPED = 1, 2, 4, 16
 
 
 def statement(
-    text: sql.Composable, relation: sql.Composable, where: sql.Composable, order: Sequence[tuple[str, bool]], crs: Crs
+    text: sql.Composable, relation: sql.Composable, where: sql.Composable, order: Sequence[tuple[str, bool]], crs: Crs,
+    only: sql.Composable,
 ) -> sql.Composed:
     """Rows of a page, each as `text`, which sees the columns and `shape`, the geometry in `crs` (x first).
 
-    Binds `limit` and `offset` beside what `where` binds.
+    Of the rows of the page, those for which `only` holds. Binds `limit` and `offset` beside what `where` binds.
     """
     keys = sql.SQL(", ").join([
         *(sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL("desc nulls last" if down else "asc"))
@@ -39,7 +40,8 @@ def statement(
         sql.SQL("fid"),
     ])
     shape = sql.SQL(GEOMETRY) if crs.srid == STORED_SRID else sql.SQL("st_transform(geom, {})").format(crs.srid)
-    return sql.SQL(_ROWS).format(text=text, shape=shape, relation=relation, where=where, order=keys)
+    return sql.SQL(_ROWS).format(text=text, shape=shape, relation=relation, where=where, order=keys,
+                                only=only)
 
 
 def gml_feature(

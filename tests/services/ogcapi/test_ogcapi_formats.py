@@ -13,7 +13,7 @@ import shapely
 from starlette.responses import StreamingResponse
 
 from sdi.db.database import Database
-from sdi.services.ogcapi import body
+from sdi.services import body
 from sdi.services.ogcapi.formats import JSON_FG_CONFORMANCE, negotiated
 from sdi.store.crs import CRS84, PL1992
 from tests.services.ogcapi.conftest import Client, Table
