@@ -1,4 +1,4 @@
-"""Run the node: the database, the mapserv workers and the web workers, until a signal; then stop all of them."""
+"""Run the node until a signal: the database, the mapserv and web workers, and the maker of files; then stop them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from sdi.db.cluster import node_database
 from sdi.db.migrate import migrate
 from sdi.errors import SettingsError
 from sdi.gateway import web
-from sdi.gateway.engines import mapserv_pool
+from sdi.gateway.engines import engines_of, mapserv_pool
+from sdi.gateway.publications import Publications
 from sdi.model.load import Loaded
 from sdi.publish import publish, summary
+from sdi.services.downloads.ahead import Ahead, running
 from sdi.settings import Settings
 
 
@@ -26,8 +28,10 @@ def serve(settings: Settings, loaded: Loaded, say: Callable[[str], None] = print
         migrate(database, loaded.region.registers.values())
         say(summary(publish(loaded, database, settings)))
         with mapserv_pool(settings, workers=settings.map_workers) as mapserv_socket:
+            ahead = Ahead(engines_of(settings, database, mapserv_socket, 1), Publications(settings.var / "build"))
             say(f"Serving {loaded.region.file.title.get('en')}: {settings.public_url}/   (Ctrl-C stops)")
-            web.run(settings, database.url, mapserv_socket, listener)
+            with running(ahead):
+                web.run(settings, database.url, mapserv_socket, listener)
     return 0
 
 

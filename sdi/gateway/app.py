@@ -18,6 +18,7 @@ from starlette.routing import Mount, Route
 from sdi.assets import Assets
 from sdi.db.database import Database
 from sdi.gateway.compression import Compression
+from sdi.gateway.engines import engines_of
 from sdi.gateway.health import health
 from sdi.gateway.limits import Limits
 from sdi.gateway.pages import Pages
@@ -122,6 +123,5 @@ class Gateway:
 def create(settings: Settings, database_url: str, mapserv_socket: Path) -> Starlette:
     """What each web worker calls, with the engines of `sdi serve`."""
     die_with_parent()
-    engines = Engines(Database(database_url).pool("serve", POOL_SIZE), mapserv_socket, settings.home, settings.var,
-                      settings.downloads_gb << 30)
+    engines = engines_of(settings, Database(database_url), mapserv_socket, POOL_SIZE)
     return Gateway(engines, Publications(settings.var / "build")).app()

@@ -1,4 +1,4 @@
-"""The mapserv workers of this node: one pool for `sdi serve`, a small one while `sdi publish` probes."""
+"""The engines of this node: mapserv workers, one pool for `sdi serve`, a small one while `sdi publish` probes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sdi.db.database import Database
+from sdi.services.contract import Engines
 from sdi.services.ows.workers import MapservPool, write_config
 from sdi.settings import Settings
 
@@ -24,3 +26,9 @@ def mapserv_pool(settings: Settings, workers: int) -> Iterator[Path]:
         socket = Path(folder) / "mapserv.sock"
         with MapservPool(socket, workers=workers, config=config, log=logs / "mapserv.log"):
             yield socket
+
+
+def engines_of(settings: Settings, database: Database, mapserv_socket: Path, connections: int) -> Engines:
+    """What the services of one process share; its pool, of at most so many connections, is not open yet."""
+    return Engines(database.pool("serve", connections), mapserv_socket, settings.home, settings.var,
+                   settings.downloads_gb << 30)

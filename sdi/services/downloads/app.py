@@ -21,10 +21,10 @@ from sdi.gateway.problems import Problem, language_of
 from sdi.model.region import Tenant
 from sdi.model.text import Text
 from sdi.services.contract import Engines, Publication, Published
-from sdi.services.downloads.catalogue import DECLARATIONS, PROTOCOL, Offer, declarations, folder_of, offers
+from sdi.services.downloads.catalogue import DECLARATIONS, PROTOCOL, Offer, folder_of, job_for, offers
 from sdi.services.downloads.files import Description, Name, described, used
 from sdi.services.downloads.formats import FORMATS
-from sdi.services.downloads.job import Declaration, Job
+from sdi.services.downloads.job import Declaration
 from sdi.services.downloads.makers import RETRY_FAILED_S, Makers
 
 WAIT_S = 25
@@ -113,13 +113,7 @@ class Download:
     async def _made(self, request: Request, published: Published, name: Name) -> Response:
         """Serve a current edition, made now if need be."""
         tenant, until = published.tenant, time.monotonic() + WAIT_S
-        feature_type = tenant.feature_type(name.collection)
-        assert feature_type is not None
-        job = Job(
-            conninfo=self.engines.pool.conninfo, downloads=self.folder, max_bytes=self.engines.downloads_bytes,
-            declaration=Declaration.of(published.region, published.public_url, tenant, feature_type),
-            digest=declarations(published)[name.collection], extension=name.extension,
-        )
+        job = job_for(self.engines, published, name)
         while (made := await run_in_threadpool(described, job.folder, name)) is None:
             turn = await self.makers.turn(job, name, until)
             if turn == "failed":

@@ -14,6 +14,7 @@ from sdi.model.text import Text
 from sdi.services.contract import Engines, Published
 from sdi.services.downloads.files import Description, Name, described
 from sdi.services.downloads.formats import CRS_URI, FORMATS
+from sdi.services.downloads.job import Declaration, Job
 from sdi.store.editions import Edition, current_editions
 
 PROTOCOL = "download"
@@ -116,3 +117,14 @@ def offers(
             found.setdefault(feature_type.name, []).append(
                 Offer(name, feature_type.title, edition, described(downloads / tenant.id, name)))
     return found
+
+
+def job_for(engines: Engines, published: Published, name: Name, last_use: float | None = None) -> Job:
+    """What the process that makes a file of a tenant is told."""
+    feature_type = published.tenant.feature_type(name.collection)
+    assert feature_type is not None
+    return Job(
+        conninfo=engines.pool.conninfo, downloads=folder_of(engines), max_bytes=engines.downloads_bytes,
+        declaration=Declaration.of(published.region, published.public_url, published.tenant, feature_type),
+        digest=declarations(published)[name.collection], extension=name.extension, last_use=last_use,
+    )

@@ -12,6 +12,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -119,6 +120,20 @@ def beside(path: Path) -> Path:
 def used(path: Path) -> None:
     """Note that a file is wanted: the time of its last use is its modification time."""
     os.utime(path)
+
+
+def last_uses(downloads: Path) -> Iterator[tuple[float, str, str, str]]:
+    """When (seconds since 1970) a file of a tenant (its id), collection and extension was used last, in any edition.
+
+    The latest first.
+    """
+    found: dict[tuple[str, str, str], float] = {}
+    for folder in downloads.iterdir() if downloads.is_dir() else ():
+        for path, name in _files(folder) if folder.is_dir() else ():
+            key = (folder.name, name.collection, name.extension)
+            with suppress(FileNotFoundError):
+                found[key] = max(found.get(key, 0.0), path.stat().st_mtime)
+    yield from sorted(((time_, *key) for key, time_ in found.items()), reverse=True)
 
 
 def remove_superfluous(downloads: Path, made: Path, max_bytes: int) -> None:

@@ -59,6 +59,8 @@ class Job(Declared):
     """Of the declaration, as published: it is part of the file's name."""
     extension: str
     """Of its format."""
+    last_use: float | None = None
+    """Of the edition before, in seconds since 1970, where nobody waits for this one."""
 
     @property
     def folder(self) -> Path:

@@ -52,15 +52,16 @@ def make(job: Job) -> Name:
         try:
             draft = workshop / f"draft.{name.extension}"
             WRITERS[job.extension](taken, about(declaration, taken), declaration.tenant.languages[0], draft)
-            _place(draft, job.folder / str(name), name, taken)
+            _place(draft, job, name, taken)
         finally:
             shutil.rmtree(workshop, ignore_errors=True)
     remove_superfluous(job.downloads, job.folder / str(name), job.max_bytes)
     return name
 
 
-def _place(draft: Path, path: Path, name: Name, taken: Snapshot) -> None:
+def _place(draft: Path, job: Job, name: Name, taken: Snapshot) -> None:
     """Describe what was made, on disk for good, and give it its name."""
+    path = job.folder / str(name)
     with draft.open("rb") as made:
         digest = file_digest(made, "sha256").hexdigest()
         os.fsync(made.fileno())
@@ -70,6 +71,8 @@ def _place(draft: Path, path: Path, name: Name, taken: Snapshot) -> None:
         committed_at=taken.edition.committed_at, made_at=datetime.now(UTC),
     )
     beside(draft).write_text(description.text(), encoding="utf-8")
+    if job.last_use is not None:
+        os.utime(draft, (job.last_use,) * 2)
     beside(draft).rename(beside(path))
     draft.rename(path)
 
@@ -77,8 +80,8 @@ def _place(draft: Path, path: Path, name: Name, taken: Snapshot) -> None:
 def main() -> int:
     """Make what standard input asks for; 1 where that failed, the reason on standard error."""
     die_with_parent()
-    os.nice(10)
     job = Job.model_validate_json(sys.stdin.read())
+    os.nice(10 if job.last_use is None else 19)
     # A file beyond the bound of all is not written to its end.
     resource.setrlimit(resource.RLIMIT_FSIZE, (job.max_bytes, job.max_bytes))
     try:

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -14,8 +15,8 @@ from sdi.services.downloads.files import Name
 from sdi.services.downloads.job import Job
 from sdi.services.downloads.locks import first_free, locked
 
-SLOTS = 2
-"""Files made at once, by all web workers together."""
+SLOTS = ("slot-0", "slot-1")
+"""Locks of the files that are made at once because somebody waits, by all web workers together."""
 
 RETRY_FAILED_S = 60
 """How long a failure is believed to last."""
@@ -30,20 +31,21 @@ Turn = Name | Literal["busy", "late", "failed"]
 
 
 class Makers:
-    """The processes that this web worker has started."""
+    """The processes that this one has started."""
 
-    def __init__(self, downloads: Path) -> None:
+    def __init__(self, downloads: Path, slots: Sequence[str] = SLOTS) -> None:
         self.downloads = downloads
+        self.slots = slots
         self._running: set[asyncio.Task[Turn]] = set()
 
     async def turn(self, job: Job, name: Name, until: float) -> Turn:
         """Have a file made, unless another does so; waits no longer than the time `until` of the monotonic clock.
 
-        What has been started goes on though nobody waits for it, as long as this web worker lives.
+        What has been started goes on though nobody waits for it, as long as this process lives.
         """
         if _failed_lately(job.folder / _note(name)):
             return "failed"
-        slots = (self.downloads / f".slot-{number}.lock" for number in range(SLOTS))
+        slots = (self.downloads / f".{slot}.lock" for slot in self.slots)
         with locked(job.folder / name.lock) as lock, first_free(slots) as slot:
             if lock is None or slot is None:
                 making = None
@@ -69,7 +71,12 @@ async def _started(job: Job, *locks: int) -> asyncio.subprocess.Process:
 
 
 async def _ended(process: asyncio.subprocess.Process, job: Job, name: Name) -> Turn:
-    out, errors = await process.communicate(job.model_dump_json().encode())
+    try:
+        out, errors = await process.communicate(job.model_dump_json().encode())
+    except asyncio.CancelledError:
+        process.kill()
+        await process.communicate()
+        raise
     made = Name.parsed(out.decode().strip())
     if process.returncode == 0 and made is not None:
         return made
