@@ -80,8 +80,10 @@ def _place(draft: Path, job: Job, name: Name, taken: Snapshot) -> None:
 def main() -> int:
     """Make what standard input asks for; 1 where that failed, the reason on standard error."""
     die_with_parent()
+    os.nice(10)
     job = Job.model_validate_json(sys.stdin.read())
-    os.nice(10 if job.last_use is None else 19)
+    if job.last_use is not None:
+        os.nice(9)
     # A file beyond the bound of all is not written to its end.
     resource.setrlimit(resource.RLIMIT_FSIZE, (job.max_bytes, job.max_bytes))
     try:
