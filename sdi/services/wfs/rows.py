@@ -17,9 +17,10 @@ _ROWS = """
 select {text} from (
     select t.*, {shape} as shape from (
         select * from {relation} where {where} order by {order} limit %(limit)s offset %(offset)s
-    ) t offset 0
+    ) t order by {order} offset 0
 ) t where {only} order by {order}
 """
+"""Each level names the order, so that the planner sees that nothing is left to sort: rows come as they are read."""
 
 _MULTI = {"polygon": ("MultiSurface", "surfaceMember"), "line": ("MultiCurve", "curveMember")}
 _LONG_CRS, _NO_DIMENSION, _LINE_STRING, _FLIPPED = 1, 2, 4, 16

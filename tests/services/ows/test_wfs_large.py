@@ -14,14 +14,19 @@ import psycopg
 import pyogrio
 import pytest
 from lxml import etree
+from psycopg import sql
 
 from sdi.db.database import Database
+from sdi.db.feature_tables import current_table
 from sdi.db.migrate import migrate
 from sdi.model.region import Region
 from sdi.services import body
 from sdi.services.contract import Engines
+from sdi.services.wfs import rows
 from sdi.services.wfs.app import LARGE_AT_ONCE
 from sdi.services.wfs.requests import PAGE_MAX
+from sdi.store.crs import PL1992
+from sdi.store.table import FAR
 from tests.conftest import HOME, new_database
 from tests.services.ows.conftest import Served, fill
 from tests.services.ows.test_wfs_exact import compared, text_filter
@@ -165,6 +170,15 @@ def test_a_page_that_tells_of_the_next_one_stays_a_page(large: Large, form: str)
 
 
 # What they may take
+
+def test_rows_are_sorted_once_at_most(large: Large, region: Region) -> None:
+    """Else the database would have all texts before it gave the first."""
+    statement = rows.statement(sql.SQL("fid"), current_table(region.feature_types["nieznane"]), sql.SQL("true"),
+                               (("order", True),), PL1992, sql.SQL("true"))
+    with psycopg.connect(large.database.conninfo("owner")) as connection:
+        plan = connection.execute(sql.SQL("explain ") + statement, {"limit": FAR, "offset": 0}).fetchall()
+    assert sum("Sort  " in line for line, in plan) == 1, plan
+
 
 def test_so_many_at_once_and_a_client_that_goes_makes_room(large: Large) -> None:
     with ExitStack() as ends:
