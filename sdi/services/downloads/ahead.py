@@ -68,13 +68,14 @@ class Ahead:
 
     def _next(self) -> tuple[Job, Name] | None:
         """The file that was used last of those that are missing and have not been tried."""
-        build = self.publications.current()
-        version = self._version()
+        since = time.time() - HABIT_S
+        wanted = [use for use in last_uses(self.downloads) if use[0] > since]
+        if not wanted:  # where nobody fetches files, the region need not be in the memory of this process
+            return None
+        build, version = self.publications.current(), self._version()
         if build is None or version is None or self._done == (build.digest, version):
             return None
-        for last_use, tenant, collection, extension in last_uses(self.downloads):
-            if last_use < time.time() - HABIT_S:
-                break
+        for last_use, tenant, collection, extension in wanted:
             if (found := self._missing(build, tenant, collection, extension)) is not None:
                 self._tried.add((tenant, found))
                 return job_for(self.engines, build.tenants[tenant], found, last_use), found
