@@ -54,6 +54,8 @@ class Items:
         given, reader, name = self.asked.query, self.asked.reader, self.asked.collection
         selection = selection_of(given, reader.columns(name), reader)
         page = page_of(given, self.asked.format)
+        table = reader.table(name)
+        columns, _ = table.shown(page), table.order(page)  # names are wrong or right whatever is found
         body = Body(CRLF if page.form == "csv" else b",")
         features: list[bytes] = []
         parsed = self.asked.format in ("html", "jsonld")
@@ -73,7 +75,6 @@ class Items:
         if parsed:
             content = members | {"features": [json.loads(text) for text in features]}
             return headers, HTTPStatus.OK, self._parsed(content, "collections/items/index.html", None)
-        columns = reader.table(name).shown(page)
         around_rows = frame(self.asked.format, members, page, columns, name, self._schema)
         return headers, HTTPStatus.OK, body.within(*around_rows)
 

@@ -35,6 +35,7 @@ BAD = [
     "pole_ewidencyjne=big", "valid_from=2020", "valid_from=2020-01-01T00:00:00", "numer_dzialki=a%00b", "ids=%00",
     "properties=nonsense", "properties=geom", "sortby=geom", "sortby=nonsense", "sortby=-",
     "skipGeometry=perhaps", "resulttype=all", "f=xml", "limit=1&limit=2",
+    "resulttype=hits&sortby=nonsense", "resulttype=hits&properties=nonsense",
 ]
 
 
