@@ -109,6 +109,7 @@ def _services(
 
 def _harvest(server: Database, settings: Settings, folder: Path, parcels: int) -> Iterable[Row]:
     """Deliveries of one county into empty databases: all classes as they come, then parcels and buildings only."""
+    os.environ["SDI_VAR"] = str(settings.var)  # as it was before the database of the services was filled
     region = load_region(HOME, "demo").region
     delivery = settings.var / "demo" / "0415" / "egib.gml"
     size = int(2.2 * parcels)  # of two counties
