@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import psycopg
@@ -29,6 +30,9 @@ Row = tuple[Any, ...]
 
 FAR = 2**62
 """More rows than there can be."""
+
+STREAMED = 10_001
+"""Rows of the largest page, and the one that tells whether there are more."""
 
 
 def touches(outline: sql.Composable, within: sql.Composable | None) -> sql.Composed:
@@ -203,14 +207,32 @@ def text_rows(
 def row_batches(
     connection: psycopg.Connection[Any], statement: sql.Composed, values: dict[str, Any], size: int
 ) -> Generator[list[Row], None, None]:
-    """The rows of a statement as `text_rows` gives them, `size` at a time as they are asked for, in a transaction.
-
-    Where there cannot be more than one batch, they are fetched in one go, which takes less. The timeout of statements
-    is for each batch.
+    """The rows of a statement as `text_rows` gives them, `size` at a time, in a transaction: the quickest way for each
+    number of them.
     """
     if values["limit"] <= size:
         yield text_rows(connection, statement, values)
-        return
+    elif values["limit"] <= STREAMED:
+        yield from _as_found(connection, statement, values, size)
+    else:
+        yield from _as_asked(connection, statement, values, size)
+
+
+def _as_found(
+    connection: psycopg.Connection[Any], statement: sql.Composed, values: dict[str, Any], size: int
+) -> Generator[list[Row], None, None]:
+    """Batches as PostgreSQL sends them: it finds the next while these are worked on."""
+    with connection.cursor(binary=True) as cursor:
+        cursor.adapters.register_loader("text", ByteaBinaryLoader)
+        rows = cursor.stream(statement, values, size=size)
+        while batch := list(islice(rows, size)):
+            yield batch
+
+
+def _as_asked(
+    connection: psycopg.Connection[Any], statement: sql.Composed, values: dict[str, Any], size: int
+) -> Generator[list[Row], None, None]:
+    """Batches as they are asked for, however slowly: each with a timeout of its own, and others may run between."""
     with connection.cursor("rows", binary=True) as cursor:
         cursor.adapters.register_loader("text", ByteaBinaryLoader)
         cursor.execute(statement, values)
