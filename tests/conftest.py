@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from hypothesis import settings as hypothesis
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -28,6 +29,11 @@ HOME = Path(__file__).parents[1]
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # As a shell leaves it for what it starts in the background; the processes that tests interrupt would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# No test fails for being slow: by itself hypothesis gives an example 200 ms, which a busy machine does not keep.
+hypothesis.register_profile("sdi", deadline=None)
+hypothesis.load_profile("sdi")
 
 
 @pytest.fixture(scope="session")
