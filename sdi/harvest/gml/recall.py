@@ -67,22 +67,24 @@ class Recalled:
                 item = next(items)
                 said.append(item)
                 if isinstance(item, Feature | LeftOut) or (isinstance(item, Issue) and item.severity == "quarantined"):
-                    this = next(left, place)
-                    yield from self._others(place, this)
+                    if (this := next(left, None)) is not None:  # a member may hold several objects
+                        yield from self._others(place, this)
+                        place = this + 1
                     yield from said  # warnings about an object come before it
                     said.clear()
-                    place = this + 1
         except StopIteration as stop:
             yield from self._others(place, len(self.entries))
             return stop.value  # type: ignore[no-any-return]
 
     def _others(self, start: int, end: int) -> Iterator[Read]:
-        """The members from `start` to before `end`, none of which is left to parse."""
+        """The members from `start` to before `end`; of those that are left to parse, nothing."""
         for place in range(start, end):
-            if (item := self.alike.get(place)) is not None:
+            item = self.alike.get(place)
+            if item is not None or self.entries[place] < 0:
                 if start < place:
                     yield Known(self.entries[start:place])
-                yield item
+                if item is not None:
+                    yield item
                 start = place + 1
         if start < end:
             yield Known(self.entries[start:end])
