@@ -16,7 +16,7 @@ from typing import Any
 from procrastinate import exceptions
 
 from sdi.db.database import Database
-from sdi.errors import DatabaseError, SdiError
+from sdi.errors import SdiError
 from sdi.harvest.archive import Archive
 from sdi.harvest.retention import prune
 from sdi.model.load import load_region
@@ -44,6 +44,8 @@ class Pace:
     """Between two signs of life."""
     given_up_s: float = 30.0
     """The jobs of a worker that has given none for so long are queued again."""
+    again_s: float = 5.0
+    """Before the queue is asked again where it could not be reached."""
     first_wait_s: float = FIRST_WAIT_S
     """After a first failure; see sdi.worker.agenda."""
 
@@ -75,14 +77,16 @@ class Worker:
     def stop(self) -> None:
         """Have the harvests stop, and `run` return."""
         self.stopping.set()
+        self._interrupt()
+
+    def _interrupt(self) -> None:
+        """Have the harvests stop; they can be gone on with."""
         for process in self.harvests:
             process.terminate()
             asyncio.get_running_loop().call_later(KILL_AFTER_S, _kill, process)
 
     async def _always(self) -> None:
-        await self._until_stopped(self._work(wait=True), self._look_always())
-        if not self.stopping.is_set():
-            raise DatabaseError("the queue cannot be reached any more (see above); start the worker again")
+        await self._until_stopped(self._work_always(), self._look_always())
 
     async def _once(self) -> None:
         """Look and work until a round has brought nothing: what is left then waits, or is another worker's."""
@@ -106,18 +110,34 @@ class Worker:
             if isinstance(result, Exception):
                 raise result
 
+    async def _work_always(self) -> None:
+        """Take jobs from the queue; where it is lost, stop the harvests that run, and begin anew until it is back."""
+        while not self.stopping.is_set():
+            reason = "no sign of life could be given"
+            try:
+                await self._work(wait=True)
+            except exceptions.ConnectorException as error:
+                reason = _reason(error)
+            if not self.stopping.is_set():
+                log.error("the queue cannot be reached, trying again: %s", reason)
+                self._interrupt()
+                await asyncio.sleep(self.pace.again_s)
+
     async def _work(self, wait: bool) -> None:
         """Take jobs from the queue. When cancelled: no more, and wait for those that run."""
         await self.queue.run_worker_async(
             concurrency=self.jobs, wait=wait, delete_jobs="always", install_signal_handlers=False,
             fetch_job_polling_interval=self.pace.look_s, update_heartbeat_interval=self.pace.sign_of_life_s,
-            stalled_worker_timeout=self.pace.given_up_s,
+            stalled_worker_timeout=self.pace.given_up_s, shutdown_graceful_timeout=KILL_AFTER_S,
         )
 
     async def _look_always(self) -> None:
         tidied = -TIDY_EVERY_S
         while True:
-            await self._look()
+            try:
+                await self._look()
+            except exceptions.ConnectorException as error:
+                log.error("what is due cannot be queued: %s", _reason(error))
             if time.monotonic() - tidied >= TIDY_EVERY_S:
                 tidied = time.monotonic()
                 await asyncio.to_thread(self._tidy)
@@ -205,6 +225,11 @@ def _ending(code: int | None, said: bytes, stopping: bool) -> Ending | None:
         return None
     how = f"was ended by signal {-code}" if code is not None and code < 0 else f"ended with exit code {code}"
     return Ending("failed", f"the process of the harvest {how}; the worker's log says more")
+
+
+def _reason(error: exceptions.ConnectorException) -> str:
+    """What the database said, on one line."""
+    return " ".join(str(error.__cause__ or error).split())
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:

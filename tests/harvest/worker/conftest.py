@@ -39,7 +39,7 @@ from sdi.worker.run import Pace, Worker
 logging.basicConfig(level=logging.INFO)
 logging.getLogger("procrastinate").setLevel(logging.WARNING)
 settings = Settings.from_environment()
-pace = Pace(look_s=0.1, sign_of_life_s=0.2, given_up_s=1.0, first_wait_s=0.3)
+pace = Pace(look_s=0.1, sign_of_life_s=0.2, given_up_s=1.0, again_s=0.2, first_wait_s=0.3)
 worker = Worker(settings, Database(settings.database_url), jobs=int(sys.argv[1]), pace=pace)
 failed = asyncio.run(worker.run(once="once" in sys.argv))
 sys.exit(failed if "once" in sys.argv else 0)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from .conftest import Post, until
 
@@ -166,13 +167,50 @@ def test_a_new_source_needs_no_restart(post: Post) -> None:
 
 
 def test_a_lost_connection_is_made_again(post: Post) -> None:
+    """Also one that the worker was waiting for an answer on."""
     worker = post.start()
     until(lambda: post.node.rows("select 1 from queue.procrastinate_workers"))
-    assert post.node.rows("select pg_terminate_backend(pid) from pg_stat_activity"
-                          " where application_name = 'sdi-worker' and datname = current_database()")
+    hang_up = ("select pg_terminate_backend(pid) from pg_stat_activity"
+               " where application_name = 'sdi-worker' and datname = current_database()")
+    assert post.node.rows(hang_up)
+    with psycopg.connect(post.node.database.url) as connection:
+        connection.execute("lock table queue.procrastinate_jobs")
+        until(lambda: post.node.rows(f"{hang_up} and wait_event_type = 'Lock' and query like '%%fetch_job%%'"))
     post.declare("0401-a")
     until(lambda: [run for run in post.runs() if run["state"] == "committed"])
     assert post.stop(worker) == 0
+
+
+def test_a_database_that_was_gone_is_worked_with_again(post: Post) -> None:
+    """As for a new version of PostgreSQL, in the middle of a harvest, which is gone on with."""
+    post.declare("0401-a")
+    held, go_on = threading.Event(), threading.Event()
+
+    def answer(path: str) -> int:
+        if path.endswith("/2"):
+            held.set()
+            go_on.wait(60)
+        return 200
+
+    post.county.answer = answer
+    worker = post.start()
+    assert held.wait(60)
+    with psycopg.connect(post.node.database.url) as connection:
+        name = connection.execute("select current_database()").fetchone()
+    assert name
+    with psycopg.connect(post.node.database.url, dbname="postgres", autocommit=True) as keeper:
+        database = sql.Identifier(name[0])
+        keeper.execute(sql.SQL("alter database {} allow_connections false").format(database))
+        try:
+            keeper.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", name)
+            time.sleep(3)  # many looks and signs of life
+            assert worker.poll() is None
+        finally:
+            keeper.execute(sql.SQL("alter database {} allow_connections true").format(database))
+    go_on.set()
+    until(lambda: [run for run in post.runs() if run["state"] == "committed"])
+    assert post.stop(worker) == 0
+    assert [request[0] for request in post.county.requests].count("/0401-a/1") == 1, "it did not go on"
 
 
 def test_a_mistake_in_the_declaration_does_not_stop_the_worker(post: Post) -> None:
