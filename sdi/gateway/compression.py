@@ -1,17 +1,17 @@
 """Answers compressed as the client wants them: zstd or gzip, both at their fastest level.
 
-Measured on a page of 10,000 parcels (6 MB): zstd takes 27 ms to a seventh of the size, gzip 85 ms to a sixth. Their
-level 5 takes ten and three times as long for a tenth less at most.
+Measured on a page of 10,000 parcels (6 MB): zstd takes 10 ms to an eighth of the size, gzip by ISA-L 8 ms to a sixth,
+where zlib takes 33 ms. Higher levels take three to ten times as long for a tenth less at most.
 """
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Collection
 from fnmatch import fnmatchcase
 from typing import Protocol
 
 import zstandard
+from isal import isal_zlib
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -30,7 +30,7 @@ class _Compressor(Protocol):
 
 ENCODINGS: dict[str, Callable[[], _Compressor]] = {
     "zstd": lambda: zstandard.ZstdCompressor(level=1).compressobj(),
-    "gzip": lambda: zlib.compressobj(1, zlib.DEFLATED, 31),
+    "gzip": lambda: isal_zlib.compressobj(1, isal_zlib.DEFLATED, 31),
 }
 """What makes a compressor, by content coding; the one that is preferred among equals first."""
 

@@ -258,12 +258,27 @@ def test_too_many_objects_are_sampled(
     assert len(decoded(crowded, "WebMercatorQuad", place)[0]) > 500
 
 
+def test_a_crowded_layer_leaves_the_others_whole(
+    tiled: Client, database: Database, dzialki: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parcels and buildings on a few square metres, so some cells have many."""
+    monkeypatch.setattr(mvt, "FULL", 50)
+    dense = [square(CORNER[0] + x, CORNER[1] + y, 0.9) for x in range(8) for y in range(8)]
+    put(database, dzialki, *dense)
+    put(database, Table(database, "budynki"), *dense[:40])
+    place = place_of("WebMercatorQuad", 14)
+    content = tiled.get(address("WebMercatorQuad", place, collection="")).content
+    found = {layer: len(decoded(content, "WebMercatorQuad", place, layer)[0]) for layer in ("budynki", "dzialki")}
+    assert found["budynki"] == 40 and 0 < found["dzialki"] < 10
+
+
 def test_an_overview_finds_each_object_by_the_index(database: Database, dzialki: Table, region: Region) -> None:
     put(database, dzialki, *(square(CORNER[0] + 50 * x, CORNER[1] + 50 * y) for x in range(40) for y in range(40)))
     tenant = region.tenants["041501"]
     with database.pool("serve", 1) as pool, pool.connection() as connection:
         table = Reader(pool, tenant).table("dzialki")
-        statement = mvt.statement([mvt.Layer("dzialki", table, (ID,))], PL1992, overview=True).as_bytes(None)
+        recipe = mvt.Recipe.of([mvt.Layer("dzialki", table, (ID,))], PL1992, overview=True)
+        statement = recipe.statement([True])
         plans = []
 
         class Explained:
@@ -278,7 +293,7 @@ def test_an_overview_finds_each_object_by_the_index(database: Database, dzialki:
                 return connection.execute(query)  # type: ignore[arg-type]
 
         place = grids(HOME)["PL1992"].square(place_of("PL1992", 7))
-        mvt.encode(Explained(), statement, table.values, place, tenant.bounds)  # type: ignore[arg-type]
+        mvt.encode(Explained(), recipe, table.values, place, tenant.bounds)  # type: ignore[arg-type]
     assert any("Order By: (geom <-> cell.middle)" in line for line in plans)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from email.utils import format_datetime
 from functools import partial
 
+from isal import igzip
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,8 +26,8 @@ from sdi.services.ogcapi.validators import is_current
 AT_ONCE = 4
 """Tiles that a process makes at the same time: the others of its connections stay free for other requests."""
 
-LEVEL = 4
-"""Of gzip: a third of the time of its default, for one hundredth more bytes."""
+LEVEL = 1
+"""Of ISA-L's gzip: an eighth of the time of zlib's level 4, for a twelfth more bytes."""
 
 
 class Wrong(SdiError):
@@ -99,7 +100,7 @@ class Tiles:
                 content = self.cache.read(name)
                 if content is None:
                     tile = encode()
-                    content = gzip.compress(tile, LEVEL, mtime=0) if tile else b""
+                    content = igzip.compress(tile, LEVEL, mtime=0) if tile else b""
                     self.cache.write(name, content)
                 return content
 

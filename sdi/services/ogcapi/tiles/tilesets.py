@@ -10,8 +10,6 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from psycopg import sql
-
 from sdi.model.register import FeatureType
 from sdi.services.contract import Published
 from sdi.services.ogcapi.tiles.grids import Grid, Place, grids
@@ -75,7 +73,7 @@ class Tilesets:
         self.reader = reader
         self.home = home
         self._editions: dict[str, Edition] = {}
-        self._statements: dict[object, bytes] = {}
+        self._recipes: dict[object, mvt.Recipe | None] = {}
 
     @property
     def grids(self) -> dict[str, Grid]:
@@ -104,7 +102,7 @@ class Tilesets:
             seq, committed_at = latest(self.reader, names)
             extents = {name: statistics.extent for name, statistics in self.reader.statistics().items()
                        if name in names and statistics.extent is not None}
-            mark = blake2b(repr((stamp[0], seq, self._recipe(collection))).encode(), digest_size=12).hexdigest()
+            mark = blake2b(repr((stamp[0], seq, self._making(collection))).encode(), digest_size=12).hexdigest()
             known = self._editions[collection] = Edition(stamp, mark, committed_at, extents)
         return known
 
@@ -122,25 +120,25 @@ class Tilesets:
 
     def encode(self, collection: str, edition: Edition, grid: Grid, place: Place) -> bytes:
         """A tile, not compressed; empty where there is nothing in it. Raises psycopg errors."""
-        statement = self._statement(collection, grid, place.matrix)
-        if edition.extent is None or not statement:
+        recipe = self._recipe(collection, grid, place.matrix)
+        if edition.extent is None or recipe is None:
             return b""
         with self.reader.pool.connection() as connection:
-            return mvt.encode(connection, statement, self._values(collection), grid.square(place), edition.extent)
+            return mvt.encode(connection, recipe, self._values(collection), grid.square(place), edition.extent)
 
-    def _statement(self, collection: str, grid: Grid, matrix: int) -> bytes:
-        """The SQL of the tiles of a matrix; empty where it has no layers."""
+    def _recipe(self, collection: str, grid: Grid, matrix: int) -> mvt.Recipe | None:
+        """How the tiles of a matrix are made; None where it has no layers."""
         key = (collection, grid.id, matrix)
-        if key not in self._statements:
+        if key not in self._recipes:
             types = [ft for ft in self.feature_types(collection) if matrix >= self.first(ft, collection, grid)]
             overview = bool(collection) and any(matrix < self.first(ft, EVERYTHING, grid) for ft in types)
             layers = list(self._layers(types, grid.scale(matrix)))
             # Many matrices have the same layers.
             alike = (grid.crs, overview, *((layer.name, len(layer.columns)) for layer in layers))
-            if alike not in self._statements:
-                self._statements[alike] = _text(mvt.statement(layers, grid.crs, overview)) if layers else b""
-            self._statements[key] = self._statements[alike]
-        return self._statements[key]
+            if alike not in self._recipes:
+                self._recipes[alike] = mvt.Recipe.of(layers, grid.crs, overview) if layers else None
+            self._recipes[key] = self._recipes[alike]
+        return self._recipes[key]
 
     def _layers(self, types: Iterable[FeatureType], scale: float) -> Iterator[mvt.Layer]:
         for ft in types:
@@ -153,16 +151,9 @@ class Tilesets:
         """What the tenant's filter binds; it is the same for all feature types."""
         return next((self.reader.table(ft.name).values for ft in self.feature_types(collection)), {})
 
-    def _recipe(self, collection: str) -> object:
+    def _making(self, collection: str) -> object:
         """All that decides about tiles besides the data."""
         return self._values(collection), [
-            (grid.document, [self._statement(collection, grid, matrix) for matrix in range(grid.deepest + 1)])
+            (grid.document, [self._recipe(collection, grid, matrix) for matrix in range(grid.deepest + 1)])
             for grid in self.grids.values()
         ]
-
-
-def _text(statement: sql.Composed) -> bytes:
-    # PostgreSQL's own way of writing constants needs no connection where all of them are ASCII.
-    return statement.as_bytes(None)
-
-
