@@ -17,6 +17,7 @@ from sdi.db.queries import query
 from sdi.model.region import Tenant
 from sdi.model.text import Text
 from sdi.store.columns import Column, published
+from sdi.store.halves import WORTH, in_halves, is_free
 from sdi.store.history import Interval
 from sdi.store.issues import ISSUE_COLUMNS, ISSUE_TIME, ISSUE_VIEW, ISSUES
 from sdi.store.keyset import CursorGone
@@ -119,7 +120,8 @@ class Reader:
             first: Row | None = None
             last: Row | None = None
             returned, more = 0, False
-            for rows in row_batches(connection, statement, {**values, "limit": paging.lookahead}, BATCH):
+            values["limit"] = paging.lookahead
+            for rows in self._batches(connection, paging, statement, values):
                 if returned + len(rows) > page.limit:
                     more, rows = True, rows[: page.limit - returned]
                 if rows:
@@ -127,6 +129,16 @@ class Reader:
                     take([row[0] for row in rows])
             return paging.around(returned, more, _keys(first), _keys(last), lambda: self.counted(
                 connection, table, paging.selection, COUNTED_UP_TO))
+
+    def _batches(
+        self, connection: psycopg.Connection[Any], paging: Paging, statement: sql.Composed, values: dict[str, Any]
+    ) -> Iterator[list[Row]]:
+        """The rows of a page; of a collection as it is, where it is worth while, by a second connection too."""
+        forth = paging.cursor is None or not paging.cursor.back
+        as_it_is = paging.selection.everything and not paging.page.order and forth  # else both would search and sort
+        if as_it_is and values["limit"] >= WORTH and is_free(self.pool):
+            return in_halves(self.pool, connection, statement, values)
+        return row_batches(connection, statement, values, BATCH)
 
     def count(self, feature_type: str, selection: Selection) -> int:
         """The exact number of features. Raises as `page`."""
