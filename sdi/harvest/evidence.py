@@ -17,18 +17,21 @@ from sdi.db.feature_tables import current_table
 from sdi.model.expectations import Known
 from sdi.model.region import Region, Source
 from sdi.model.register import FeatureType
-from sdi.store.staging import stage_table
+from sdi.store.staging import known_table, stage_table
 
 CRSS = (2180, 2176, 2177, 2178, 2179, 4326)
 """CRSs that county servers answer in: in one of these the axes may be the wrong way round."""
 
-_NEWEST = "select max(greatest(valid_from, started_at)) from {stage} where not past"
 _KNOWN = """
 select st_asbinary(geom) from (
     select geom from {stage} where not past and position is not null and ({names})
     union all
-    select c.geom from {current} c join {stage} s on s.id = c.id and s.content = c.content
-    where not s.past and s.position is null and ({c_names})
+    select c.geom from {current} c join (
+        select content from {stage} where not past and position is null
+        union all
+        select content from {known} where feature_type = %(feature_type)s
+    ) s using (content)
+    where c.county = %(county)s and c.source = %(source)s and ({c_names})
 ) o order by geom is null limit 1
 """
 
@@ -71,16 +74,14 @@ class Evidence:
 
 
 def gather(
-    connection: psycopg.Connection[Any], run: int, region: Region, source: Source,
-    feature_types: tuple[FeatureType, ...],
+    connection: psycopg.Connection[Any], run: int, region: Region, source: Source, newest: datetime | None
 ) -> Evidence:
-    """Look at the stage of a run."""
-    newest = [_one(connection, sql.SQL(_NEWEST).format(stage=stage_table(run, ft)))[0] for ft in feature_types]
+    """Look at the stage of a run, whose latest date is `newest`."""
     unit = region.units.get(source.county)
     polygon = unit.geometry if unit is not None else None
     return Evidence(
-        max((moment for moment in newest if moment is not None), default=None),
-        tuple(_look(connection, run, region.feature_types[known.feature_type], known)
+        newest,
+        tuple(_look(connection, run, source, region.feature_types[known.feature_type], known)
               for known in source.expect.known),
         polygon is not None,
         0.0 if polygon is None else _mirrored_share(polygon, source),
@@ -108,18 +109,15 @@ def _mirrored_share(polygon: BaseGeometry, source: Source) -> float:
     return float(polygon.intersection(swapped(polygon, 2180).buffer(0)).area / polygon.area)
 
 
-def _look(connection: psycopg.Connection[Any], run: int, feature_type: FeatureType, known: Known) -> Sighting:
+def _look(
+    connection: psycopg.Connection[Any], run: int, source: Source, feature_type: FeatureType, known: Known
+) -> Sighting:
     keys = [sql.Identifier(name) for name in ("id", *([feature_type.key] if feature_type.key else []))]
     statement = sql.SQL(_KNOWN).format(
-        stage=stage_table(run, feature_type), current=current_table(feature_type),
+        stage=stage_table(run, feature_type), known=known_table(run), current=current_table(feature_type),
         names=sql.SQL(" or ").join(key + sql.SQL(" = %(id)s") for key in keys),
         c_names=sql.SQL(" or ").join(sql.SQL("c.") + key + sql.SQL(" = %(id)s") for key in keys),
     )
-    row = connection.execute(statement, {"id": known.id}).fetchone()
+    row = connection.execute(statement, {
+        "id": known.id, "feature_type": feature_type.name, "county": source.county, "source": source.id}).fetchone()
     return Sighting(known, shapely.from_wkb(row[0]) if row and row[0] else None, row is not None)
-
-
-def _one(connection: psycopg.Connection[Any], statement: sql.Composed) -> tuple[Any, ...]:
-    row = connection.execute(statement).fetchone()
-    assert row is not None
-    return tuple(row)

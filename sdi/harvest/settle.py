@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -19,7 +20,8 @@ from sdi.model.register import FeatureType
 from sdi.records.refresh import refresh
 from sdi.settings import Settings
 from sdi.store.commit import Commit, Difference
-from sdi.store.resolve import Resolved, resolve, restage
+from sdi.store.resolve import Resolved, resolve
+from sdi.store.staging import known_counts
 
 Settled = tuple[State, str | None, dict[str, Any]]
 Connection = psycopg.Connection[Any]
@@ -38,7 +40,7 @@ def settle(
     with connection.transaction():
         connection.execute(query("harvest", "lock_commits"))
         aside, resolved = _resolve(connection, run, feature_types)
-        facts = evidence.gather(connection, run.run, region, run.source, feature_types)
+        facts = evidence.gather(connection, run.run, region, run.source, _newest(resolved))
         results = check(run.source, _delivered(resolved, aside), facts)
         failed = [result.message for result in results if result.refuses and not result.passed]
         if accepted is None and failed:
@@ -70,9 +72,9 @@ def _resolve(
 
     The stage of a run that was refused has been resolved once: what went out of it then still counts.
     """
-    restage(connection, run.run, run.source, feature_types)
     aside = run.counts("quarantined_counts")
-    resolved = {ft.name: resolve(connection, run.run, run.source, ft) for ft in feature_types}
+    known = known_counts(connection, run.run)
+    resolved = {ft.name: resolve(connection, run.run, run.source, ft, known.get(ft.name, 0)) for ft in feature_types}
     for name, before in run.resolved.items():
         part = resolved[name]
         aside[name] = aside.get(name, 0) - before["aside"]
@@ -82,6 +84,10 @@ def _resolve(
     return aside, resolved
 
 
+def _newest(resolved: dict[str, Resolved]) -> datetime | None:
+    return max((part.newest for part in resolved.values() if part.newest is not None), default=None)
+
+
 def _commit(
     connection: Connection, run: Run, region: Region, settings: Settings, feature_types: tuple[FeatureType, ...],
     resolved: dict[str, Resolved], summary: dict[str, Any], origin: dict[str, Any],
@@ -89,7 +95,7 @@ def _commit(
     commit = Commit(connection, run.run, run.source)
     differences: dict[str, Difference] = {}
     for feature_type in feature_types:
-        differences[feature_type.name] = commit.apply(feature_type, resolved[feature_type.name].adopted)
+        differences[feature_type.name] = commit.apply(feature_type, resolved[feature_type.name])
     for name, difference in differences.items():
         summary["feature_types"][name].update(
             new=difference.new, changed=difference.changed, gone=difference.gone,

@@ -17,7 +17,8 @@ from sdi.db.feature_tables import current_table, history_table
 from sdi.db.queries import query
 from sdi.model.region import Source
 from sdi.model.register import FeatureType
-from sdi.store.staging import stage_table
+from sdi.store.resolve import Resolved
+from sdi.store.staging import hashed, known_table, stage_table
 
 _STATE = ("id", "namespace", "commune", "version_id", "started_at", "valid_from", "content")
 """Columns that stage, current and history tables share, before geometries and attributes."""
@@ -64,6 +65,7 @@ with gone as (
     delete from {current} c
     where c.county = %(county)s and c.source = %(source)s
       and not exists (select from {stage} s where s.id = c.id and not s.past)
+      and not exists (select from {known} k where k.content = c.content and k.feature_type = %(feature_type)s)
     returning c.*
 ), kept as (
     insert into {history} (fid, county, source, known_from, version, why, valid_to, known_to, {state})
@@ -168,18 +170,16 @@ class Commit:
         self.version: int = row[0]
         self.committed_at: datetime = row[1]
 
-    def apply(self, feature_type: FeatureType, adopted: int = 0) -> Difference:
-        """Bring one feature type to the state of its stage; unchanged rows are not touched.
-
-        `adopted`: rows that changed hands before, so that counts are made anew.
-        """
+    def apply(self, feature_type: FeatureType, resolved: Resolved) -> Difference:
+        """Bring one feature type to the state of its stage, which has been resolved; unchanged rows are not touched."""
         changed = self._changed(feature_type)
-        gone = self._execute(_GONE, feature_type)
+        with hashed(self.connection):
+            gone = self._execute(_GONE, feature_type) if resolved.vanished else 0
         new = self._execute(_NEW, feature_type)
         corrected = self._execute(_CORRECTED, feature_type)
         past = self._execute(_PAST, feature_type)
         difference = Difference(new, changed, gone, past, corrected)
-        if difference or adopted:
+        if difference or resolved.adopted:
             self._query("drop_counts", feature_type=feature_type.name)
             self._run(_COUNT, feature_type)
         return difference
@@ -218,7 +218,8 @@ class Commit:
 
         statement = sql.SQL(text).format(
             current=current_table(feature_type), history=history_table(feature_type),
-            stage=stage_table(self.run, feature_type), same_version=sql.SQL(_SAME_VERSION),
+            stage=stage_table(self.run, feature_type), known=known_table(self.run),
+            same_version=sql.SQL(_SAME_VERSION),
             state=of(""), c_state=of("c."), s_state=of("s."),
         )
         return self.connection.execute(statement, {

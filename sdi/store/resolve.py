@@ -5,8 +5,8 @@ What cannot be decided by the delivery itself is set aside with an issue. Runs i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -16,15 +16,32 @@ from sdi.db.feature_tables import current_table, history_table
 from sdi.errors import SdiError
 from sdi.model.region import Source
 from sdi.model.register import FeatureType
-from sdi.store.staging import known_table, stage_table
+from sdi.store.staging import hashed, known_table, stage_table
 
 # As they were delivered: what the store has of them, without what the commit looks at only where they differ from it.
-_KNOWN = """
+_RESTAGE = """
+with chosen as (
+    delete from {known} k using {current} c
+    where k.feature_type = %(feature_type)s and c.content = k.content
+      and c.county = %(county)s and c.source = %(source)s and {doubtful}
+    returning k.ordinal, k.item, c.id, c.namespace, c.commune, c.version_id, c.started_at, c.valid_from, c.content
+)
 insert into {stage} (ordinal, item, past, outside, id, namespace, commune, version_id, started_at, valid_from, content)
-select k.ordinal, k.item, false, false, c.id, c.namespace, c.commune, c.version_id, c.started_at, c.valid_from,
-       c.content
-from {known} k join {current} c using (content)
-where k.feature_type = %(feature_type)s and c.county = %(county)s and c.source = %(source)s
+select ordinal, item, false, false, id, namespace, commune, version_id, started_at, valid_from, content from chosen
+"""
+
+_READ_AS_WELL = "c.id in (select id from {stage})"
+_KNOWN_TWICE = """
+k.content in (select content from {known} where feature_type = %(feature_type)s group by 1 having count(*) > 1)
+"""
+_EVERY = "true"
+
+_BEFORE = "select count(*) from {current} where county = %(county)s and source = %(source)s"
+
+_STORED = """
+select count(*), max(greatest(c.valid_from, c.started_at)) from {current} c
+where c.county = %(county)s and c.source = %(source)s
+  and exists (select from {known} k where k.content = c.content and k.feature_type = %(feature_type)s)
 """
 
 _SAME_VERSION = "id, version_id, case when version_id is null then valid_from end"
@@ -102,7 +119,7 @@ update {table} set source = %(source)s where county = %(county)s and source <> %
 _TALLY = """
 select count(*) filter (where not s.past), count(*) filter (where s.past),
        count(*) filter (where s.outside and not s.past), count(*) filter (where not s.past and c.id is not null),
-       (select count(*) from {current} where county = %(county)s and source = %(source)s)
+       max(greatest(s.valid_from, s.started_at)) filter (where not s.past)
 from {stage} s left join {current} c on c.id = s.id
 """
 
@@ -124,6 +141,8 @@ class Resolved:
     """Of them, no longer current in the delivery."""
     adopted: int
     """Objects taken over from a former owner of the feature type in this county."""
+    newest: datetime | None
+    """Latest date that a current object carries: start of a version or of the object."""
 
     @property
     def staged(self) -> int:
@@ -135,56 +154,84 @@ class NotStored(SdiError):
     """Objects that were not read again are not in the store as they were."""
 
 
-def restage(
-    connection: psycopg.Connection[Any], run: int, source: Source, feature_types: Iterable[FeatureType]
-) -> None:
-    """Stage the objects that were not read again by what the store has of them. Raises NotStored where it has not."""
-    connection.execute("set local enable_nestloop = off")  # small tables have no statistics, and the planner errs
-    known = sql.SQL("select feature_type, count(*) from {} group by 1").format(known_table(run))
-    counts = dict(connection.execute(known).fetchall())
-    for feature_type in feature_types:
-        if feature_type.name not in counts:
-            continue
-        statement = sql.SQL(_KNOWN).format(
-            known=known_table(run), stage=stage_table(run, feature_type), current=current_table(feature_type))
-        values = {"feature_type": feature_type.name, "county": source.county, "source": source.id}
-        found = connection.execute(statement, values).rowcount
-        if found != counts[feature_type.name]:
-            raise NotStored(f"{feature_type.name}: {counts[feature_type.name]} objects were not read again, "
-                            f"but {found} of them are in the store")
-    connection.execute("set local enable_nestloop = on")
-    connection.execute(sql.SQL("truncate {}").format(known_table(run)))
-
-
-def resolve(connection: psycopg.Connection[Any], run: int, source: Source, feature_type: FeatureType) -> Resolved:
+def resolve(
+    connection: psycopg.Connection[Any], run: int, source: Source, feature_type: FeatureType, known: int
+) -> Resolved:
     """Settle duplicates, identifiers of others and versions in the stage of one feature type.
 
+    `known`: how many of its objects were not read again.
+
     A feature type of a county has one owner, so rows of another source in this county are of a former owner (renamed,
-    or split into several) and change hands.
+    or split into several) and change hands. Raises NotStored.
     """
-    names = {
-        "stage": stage_table(run, feature_type),
-        "current": current_table(feature_type),
-        "same_version": sql.SQL(_SAME_VERSION),
-    }
-    values = {"run": run, "source": source.id, "county": source.county, "feature_type": feature_type.name}
-
-    def execute(text: str, **more: sql.Composable) -> psycopg.Cursor[Any]:
-        return connection.execute(sql.SQL(text).format(**names, **more), values)
-
+    stage = _Stage(connection, run, source, feature_type)
     connection.execute("set local default_statistics_target = 10")  # how many rows, more than which values, matters
-    connection.execute(sql.SQL("analyze {} (id, past, outside)").format(names["stage"]))
-    adopted = execute(_ADOPT, table=current_table(feature_type)).rowcount
-    execute(_ADOPT, table=history_table(feature_type))
-    (foreign,) = execute(_FOREIGN).fetchone() or (0,)
-    duplicates = conflicts = 0
-    if execute(_REPEATED).rowcount:
-        connection.execute("analyze pg_temp.repeated")
-        columns = [*map(sql.Identifier, (*feature_type.geometry_columns, *feature_type.attributes))]
-        execute(_WHOLE, columns=sql.SQL(", ").join(columns),
-                c_columns=sql.SQL(", ").join(sql.SQL("c.") + column for column in columns))
-        duplicates, conflicts = execute(_DUPLICATES).fetchone() or (0, 0)
-        execute(_SUPERSEDED)
-    connection.execute("drop table pg_temp.repeated")
-    current, past, outside, known, before = execute(_TALLY).fetchone() or (0, 0, 0, 0, 0)
-    return Resolved(current, past, duplicates, conflicts + foreign, outside, before, before - known, adopted)
+    adopted = stage.execute(_ADOPT, table=current_table(feature_type)).rowcount
+    moved = adopted + stage.execute(_ADOPT, table=history_table(feature_type)).rowcount
+    with hashed(connection):
+        known, newest_known = stage.restage(known, everything=moved > 0) if known else (0, None)
+    stage.execute("analyze {stage} (id, past, outside)")
+    (foreign,) = stage.row(_FOREIGN)
+    duplicates, conflicts = stage.settle_repeated()
+    (before,) = stage.row(_BEFORE)
+    current, past, outside, stored, newest = stage.row(_TALLY)
+    return Resolved(
+        current + known, past, duplicates, conflicts + foreign, outside, before, before - stored - known, adopted,
+        max(filter(None, (newest, newest_known)), default=None),
+    )
+
+
+class _Stage:
+    """What was delivered of one feature type: rows of its stage table, and objects known by their content."""
+
+    def __init__(
+        self, connection: psycopg.Connection[Any], run: int, source: Source, feature_type: FeatureType
+    ) -> None:
+        self.connection, self.feature_type = connection, feature_type
+        self._names: dict[str, sql.Composable] = {
+            "stage": stage_table(run, feature_type), "known": known_table(run), "current": current_table(feature_type),
+            "same_version": sql.SQL(_SAME_VERSION),
+        }
+        self._values = {"run": run, "source": source.id, "county": source.county, "feature_type": feature_type.name}
+
+    def execute(self, text: str, **more: sql.Composable) -> psycopg.Cursor[Any]:
+        """Run a statement on the tables of the feature type."""
+        return self.connection.execute(sql.SQL(text).format(**self._names, **more), self._values)
+
+    def row(self, text: str) -> tuple[Any, ...]:
+        """The only row that a statement returns."""
+        row = self.execute(text).fetchone()
+        assert row is not None
+        return tuple(row)
+
+    def restage(self, known: int, everything: bool) -> tuple[int, datetime | None]:
+        """Stage known objects of which the delivery may have more to say, or all of them.
+
+        Each of the others is in the store, and was delivered once and unchanged: they need only be counted. Returns how
+        many they are and their latest date. Raises NotStored.
+        """
+        known -= self._restage(_EVERY if everything else _READ_AS_WELL)
+        stored, newest = self.row(_STORED)
+        if stored != known:
+            known -= self._restage(_KNOWN_TWICE)
+            stored, newest = self.row(_STORED)
+        if stored != known:
+            raise NotStored(f"{self.feature_type.name}: {known} objects were not read again, but {stored} of them are "
+                            "in the store; harvest again")
+        return known, newest
+
+    def _restage(self, doubtful: str) -> int:
+        return self.execute(_RESTAGE, doubtful=sql.SQL(doubtful).format(**self._names)).rowcount
+
+    def settle_repeated(self) -> tuple[int, int]:
+        """Objects that were delivered more than once: one version is current; returns duplicates and conflicts."""
+        duplicates = conflicts = 0
+        if self.execute(_REPEATED).rowcount:
+            self.connection.execute("analyze pg_temp.repeated")
+            columns = [*map(sql.Identifier, (*self.feature_type.geometry_columns, *self.feature_type.attributes))]
+            self.execute(_WHOLE, columns=sql.SQL(", ").join(columns),
+                         c_columns=sql.SQL(", ").join(sql.SQL("c.") + column for column in columns))
+            duplicates, conflicts = self.row(_DUPLICATES)
+            self.execute(_SUPERSEDED)
+        self.connection.execute("drop table pg_temp.repeated")
+        return duplicates, conflicts

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -98,6 +99,20 @@ def copy_known(connection: psycopg.Connection[Any], run: int, rows: str) -> None
         known_table(run), sql.SQL(", ").join(map(sql.Identifier, KNOWN)))
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.write(rows)
+
+
+def known_counts(connection: psycopg.Connection[Any], run: int) -> dict[str, int]:
+    """How many objects of each feature type were not read again."""
+    statement = sql.SQL("select feature_type, count(*) from {} group by 1").format(known_table(run))
+    return dict(connection.execute(statement).fetchall())
+
+
+@contextmanager
+def hashed(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """Join by hash: what is known has no statistics and no index, and a planner that takes it for small errs dearly."""
+    connection.execute("set local enable_nestloop = off")
+    yield
+    connection.execute("set local enable_nestloop = on")
 
 
 def contents(connection: psycopg.Connection[Any], feature_type: FeatureType, source: Source) -> bytes:

@@ -228,6 +228,26 @@ def test_what_left_the_store_behind_our_back_is_read(
     assert gone <= len(read) < len(split(whole)[1]) / 2
 
 
+def test_what_is_known_is_seen_beside_history_that_changes_hands(nodes: Callable[[str], Node], whole: bytes) -> None:
+    ours, peer = nodes("ours"), nodes("peer")
+    for node in (ours, peer):
+        assert node.harvest(whole).state == "committed"
+        with node.database.connect("owner") as connection:
+            connection.execute(
+                "insert into egib.dzialki_history"
+                " (fid, id, county, commune, source, version_id, valid_from, known_from, version, why, content) "
+                "select fid, id, county, commune, 'former', version_id, valid_from, known_from, version, 'd', content"
+                " from egib.dzialki order by id limit 3")
+    shutil.rmtree(peer.memory)
+    assert [node.harvest(whole + b"\n").state for node in (ours, peer)] == ["committed"] * 2
+    assert ours.state() == peer.state()
+    with ours.database.connect("owner") as connection:
+        closed = connection.execute(
+            "select count(*) from egib.dzialki_history join egib.dzialki using (id, version_id)"
+            " where why = 'd' and known_to is not null").fetchone()
+    assert closed == (3,)
+
+
 def test_a_broken_memory_is_none(nodes: Callable[[str], Node], whole: bytes, read: list[str]) -> None:
     node = nodes("ours")
     assert node.harvest(whole).state == "committed"
