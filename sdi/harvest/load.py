@@ -50,13 +50,13 @@ class Load:
 
     rows: list[tuple[str, bytes]] = field(default_factory=list)
     """Feature type, and rows of its stage table as COPY text."""
+    known: list[tuple[str, int, Entries, bytes]] = field(default_factory=list)
+    """Objects that were not read again: feature type, unit, items, and the hashes of their contents, 16 bytes each."""
     issues: list[tuple[Issue, BaseGeometry | None]] = field(default_factory=list)
     """With the geometries (EPSG:2180) of their objects."""
     tally: Tally = field(default_factory=Tally)
     bytes: int = 0
     """Of the delivery that have been read with it, where that is known."""
-    known: str = ""
-    """Rows of objects that were not read again, as sdi.store.staging.copy_known takes them."""
     recalled: Entries = field(default_factory=lambda: np.empty(0, np.int64))
     """Entries of the memory that were used."""
     learned: dict[str, bytearray] = field(default_factory=dict)
@@ -136,11 +136,7 @@ class _Loading:
                 self.load.tally.left_out[name] += count
                 continue
             self.load.tally.staged += count
-            contents = memory.contents(entries[those])
-            self.load.known += "".join([
-                f"{name}\t{self.ordinal}\t{item}\t{contents[place: place + 32]}\n"
-                for place, item in zip(range(0, 32 * count, 32), items[those].tolist(), strict=True)
-            ])
+            self.load.known.append((name, self.ordinal, items[those], memory.contents(entries[those])))
 
     def _issue(self, issue: Issue) -> None:
         """Note an issue of the reader; one that sets an object aside stands for that object."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,13 @@ FIELDS = 5
 """Numbers of an entry: the digest of a member (2), the hash of its object's content (2), what it is."""
 
 
-def digests(members: Iterable[bytes], salt: bytes) -> bytes:
-    """DIGEST bytes for each member; `salt`: at most 16 bytes for all else that decides how it is read."""
-    return b"".join([blake2b(member, digest_size=DIGEST, salt=salt).digest() for member in members])
+def digests(members: Iterable[bytes], context: bytes) -> list[bytes]:
+    """DIGEST bytes for each member; `context`: all else that decides how it is read.
+
+    SHA-256, cut off: processors have it built in, so it takes half the time of BLAKE2b.
+    """
+    salt = sha256(context).digest()
+    return [sha256(salt + member).digest()[:DIGEST] for member in members]
 
 
 class Memory:
@@ -51,9 +55,9 @@ class Memory:
         table: NDArray[np.uint64] = np.load(self.path, mmap_mode="r", allow_pickle=False)
         return table
 
-    def find(self, members: bytes) -> Entries:
-        """The entries of members, given by their digests one after the other."""
-        asked, size = np.frombuffer(members, np.uint64).reshape(-1, 2), self.table.shape[1]
+    def find(self, members: Iterable[bytes]) -> Entries:
+        """The entries of members, given by their digests."""
+        asked, size = np.frombuffer(b"".join(members), np.uint64).reshape(-1, 2), self.table.shape[1]
         if not size:
             return np.full(len(asked), -1)
         entries = np.minimum(np.searchsorted(self.table[0], asked[:, 0]), size - 1)
@@ -65,9 +69,9 @@ class Memory:
         numbers = self.table[4][entries]
         return {self.names[each]: numbers == each for each in np.unique(numbers).tolist()}
 
-    def contents(self, entries: Entries) -> str:
-        """The hashes of the contents of some entries, 32 hexadecimal digits each."""
-        return np.ascontiguousarray(self.table[2:4, entries].T).tobytes().hex()
+    def contents(self, entries: Entries) -> bytes:
+        """The hashes of the contents of some entries, 16 bytes each."""
+        return np.ascontiguousarray(self.table[2:4, entries].T).tobytes()
 
 
 def number(name: str) -> int:

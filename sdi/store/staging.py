@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import psycopg
+from numpy.typing import NDArray
 from psycopg import sql
 
 from sdi.db.feature_tables import SQL_TYPES, current_table
@@ -37,6 +39,8 @@ KNOWN = {
     "content": "uuid not null",
 }
 """Columns of the stage's table of objects that were not read again, as they are in the store already."""
+
+_BINARY_HEADER, _BINARY_TRAILER = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
 
 
 def stage_table(run: int, feature_type: FeatureType) -> sql.Identifier:
@@ -93,12 +97,28 @@ def copy_rows(connection: psycopg.Connection[Any], run: int, feature_type: Featu
         copy.write(rows)
 
 
-def copy_known(connection: psycopg.Connection[Any], run: int, rows: str) -> None:
-    """Append objects that were not read again: rows in COPY's text format, in the columns of KNOWN."""
-    statement = sql.SQL("copy {} ({}) from stdin").format(
+def copy_known(
+    connection: psycopg.Connection[Any], run: int, objects: Iterable[tuple[str, int, NDArray[np.int64], bytes]]
+) -> None:
+    """Append objects that were not read again: feature type, unit, items, and contents of 16 bytes each."""
+    statement = sql.SQL("copy {} ({}) from stdin (format binary)").format(
         known_table(run), sql.SQL(", ").join(map(sql.Identifier, KNOWN)))
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.write(rows)
+        copy.write(b"".join((_BINARY_HEADER, *(_known_rows(*some) for some in objects), _BINARY_TRAILER)))
+
+
+def _known_rows(feature_type: str, ordinal: int, items: NDArray[np.int64], contents: bytes) -> bytes:
+    """Rows of COPY's binary format (PostgreSQL, COPY): how many columns, then each with its size in front."""
+    name = feature_type.encode()
+    columns = (("name", f"S{len(name)}"), ("ordinal", ">i4"), ("item", ">i8"), ("content", "V16"))
+    sized = [(f"{column}{part}", kind) for column, of in columns for part, kind in (("_size", ">i4"), ("", of))]
+    rows = np.empty(len(items), np.dtype([("columns", ">i2"), *sized]))
+    rows["columns"] = len(columns)
+    for column, _ in columns:
+        rows[f"{column}_size"] = rows[column].itemsize
+    rows["name"], rows["ordinal"], rows["item"] = name, ordinal, items
+    rows["content"] = np.frombuffer(contents, "V16")
+    return rows.tobytes()
 
 
 def known_counts(connection: psycopg.Connection[Any], run: int) -> dict[str, int]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
-from hashlib import blake2b
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Self
 
@@ -13,8 +12,8 @@ import numpy as np
 
 from sdi.harvest.contract import Feature, Issue, Known, LeftOut, Read
 from sdi.harvest.gml.shapes import Shapes
-from sdi.harvest.gml.slices import Slice
-from sdi.harvest.memory import DIGEST, Entries, Memory, digests
+from sdi.harvest.gml.slices import NEWLINE, Slice
+from sdi.harvest.memory import Entries, Memory, digests
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +21,7 @@ class Recalled:
     """What is left to parse of a slice, and what is there of the others."""
 
     document: bytes
-    """With empty lines for members that need not be parsed."""
+    """With empty lines for members before those that are left."""
     left: list[int]
     """The members that are left."""
     digests: list[bytes]
@@ -39,24 +38,18 @@ class Recalled:
         `name` of the document stands in positions.
         """
         body = piece.body(path)
-        start, end = b"<" + piece.member, piece.member_end
-        members = body.split(end)[:-1]
-        if not all(member.startswith(start, member.find(b"<")) for member in members):
+        members = body.split(piece.member_end)[:-1]
+        if not _nothing_between(members, b"<" + piece.member):
             return None
-        made = digests(members, blake2b(piece.head, digest_size=16).digest())
-        each = [made[place: place + DIGEST] for place in range(0, len(made), DIGEST)]
+        made = digests(members, piece.head)
         entries = memory.find(made)
         unknown = np.flatnonzero(entries < 0).tolist()
-        heights = [member.count(b"\n") for member in members]
-        lines = list(accumulate(heights, initial=1 + piece.head.count(b"\n") + piece.line))
-        found = shapes.read([members[place] for place in unknown], [each[place] for place in unknown],
-                            [lines[place] for place in unknown], name)
+        lines = _lines(body, members, unknown, piece)
+        found = shapes.read([members[place] for place in unknown], [made[place] for place in unknown], lines, name)
         alike = {place: item for place, item in zip(unknown, found, strict=True) if item is not None}
-        left = [place for place in unknown if place not in alike]
-        rest = [b"\n" * height for height in heights]
-        for place in left:
-            rest[place] = members[place] + end
-        return cls(piece.around(b"".join(rest)), left, [each[place] for place in left], entries, alike)
+        left = {place: line for place, line in zip(unknown, lines, strict=True) if place not in alike}
+        document = piece.around(_at_lines(piece, ((members[place], line) for place, line in left.items())))
+        return cls(document, [*left], [made[place] for place in left], entries, alike)
 
     def between[T](self, items: Generator[Read, None, T]) -> Generator[Read, None, T]:
         """What is read of `document`, with the others in their places; returns what `items` returns."""
@@ -88,3 +81,30 @@ class Recalled:
                 start = place + 1
         if start < end:
             yield Known(self.entries[start:end])
+
+
+def _nothing_between(members: list[bytes], start: bytes) -> bool:
+    """Whether each piece up to the end of a member begins with its start tag."""
+    like_last = members[-1][: members[-1].find(b"<")] + start
+    return all(member.startswith(start, member.find(b"<"))
+               for member in [member for member in members if not member.startswith(like_last)])
+
+
+def _lines(body: bytes, members: list[bytes], wanted: list[int], piece: Slice) -> list[int]:
+    """The lines of the whole document on which some members begin."""
+    end = len(piece.member_end)
+    starts = list(accumulate([len(member) + end for member in members], initial=0))
+    ends = np.frombuffer(body, np.uint8) == NEWLINE
+    gaps = pairwise([0, *(starts[place] for place in wanted)])
+    return list(accumulate((int(np.count_nonzero(ends[before:start])) for before, start in gaps),
+                           initial=piece.first_line))[1:]
+
+
+def _at_lines(piece: Slice, members: Iterable[tuple[bytes, int]]) -> bytes:
+    """Some members of a slice with empty lines before them, so that each begins on its line."""
+    made: list[bytes] = []
+    reached = piece.first_line
+    for member, line in members:
+        made += b"\n" * (line - reached), member, piece.member_end
+        reached = line + member.count(b"\n")
+    return b"".join(made)

@@ -14,10 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+import numpy as np
+
 SLICE = 1 << 22
 """Bytes of a slice, about."""
 PROLOGUE = 1 << 16
 """Within so many bytes the first member must start."""
+
+NEWLINE = ord("\n")
 
 _DECLARATION = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml\s([^?>]*)\?>)?\s*")
 _ENCODING = re.compile(rb"encoding\s*=\s*.(utf-8|us-ascii|iso-8859-\d+|windows-125\d).", re.IGNORECASE)
@@ -47,6 +51,11 @@ class Slice:
         file = path.open("rb")
         file.seek(self.start)
         return _Headed(self.head, file) if self.head else file  # type: ignore[return-value]
+
+    @property
+    def first_line(self) -> int:
+        """The line of the whole on which the bytes from `start` on begin."""
+        return 1 + self.head.count(b"\n") + self.line
 
     @property
     def member_end(self) -> bytes:
@@ -82,7 +91,7 @@ class _Headed(io.RawIOBase):
         super().close()
 
 
-def _marked(piece: bytes) -> bool:
+def _marked(piece: bytearray) -> bool:
     """Whether there is a comment, a CDATA section or a processing instruction; the single signs are found faster."""
     return (b"!" in piece and b"<!" in piece) or (b"?" in piece and b"<?" in piece)
 
@@ -130,21 +139,18 @@ class _Cuts:
         """All slices of the document."""
         end_tag = b"</" + self.member + b">"
         start, line = len(self.head), 0
-        file.seek(start)
-        piece = file.read(SLICE)
-        while piece:
+        piece = bytearray(SLICE)  # one for all, as memory that is new each time takes longer than to look through it
+        while True:
+            file.seek(start)
+            del piece[file.readinto(piece):]  # type: ignore[attr-defined]
             size = piece.rfind(end_tag) + len(end_tag)
-            if size < len(end_tag) or _marked(piece) or not self._balanced(piece[:size]):
+            if size < len(end_tag) or _marked(piece) or not self._balanced(piece, size):
                 break
             yield Slice(start, start + size, self.head, b"</" + self.root + b">", line, self.member, self.encoding)
-            line += piece.count(b"\n", 0, size)
+            line += int(np.count_nonzero(np.frombuffer(piece, np.uint8, size) == NEWLINE))
             start += size
-            following = file.read(SLICE)
-            piece = piece[size:] + following
-            if not following:
-                break
         yield Slice(start, None, self.head, line=line)
 
-    def _balanced(self, piece: bytes) -> bool:
-        """Whether every member that starts in a piece ends in it."""
-        return piece.count(b"</" + self.member) == piece.count(b"<" + self.member)
+    def _balanced(self, piece: bytearray, size: int) -> bool:
+        """Whether every member that starts in the first bytes of a piece ends in them."""
+        return piece.count(b"</" + self.member, 0, size) == piece.count(b"<" + self.member, 0, size)

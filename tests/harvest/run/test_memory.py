@@ -263,7 +263,7 @@ def test_a_class_that_no_register_has_any_more_is_read(nodes: Callable[[str], No
     members = digests([b"known", b"gone"], b"")
     made = Remembering(node.settings.var / "memory", node.region.sources[SOURCE], node.region, "f")
     made.note(np.empty(0, np.int64), {
-        "EGB_OsobaFizyczna": members[:16] + NO_CONTENT, "EGB_Inna": members[16:] + NO_CONTENT})
+        "EGB_OsobaFizyczna": members[0] + NO_CONTENT, "EGB_Inna": members[1] + NO_CONTENT})
     made.keep()
     again = Remembering(node.settings.var / "memory", node.region.sources[SOURCE], node.region, "f")
     with node.database.connect("harvest") as connection:
