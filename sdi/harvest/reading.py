@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import chain, islice
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -32,8 +32,8 @@ PART = 1 << 32
 """Items of a part are numbered from its own number times this."""
 
 
-class Reading:
-    """Reads the deliveries of one source."""
+class Reading(AbstractContextManager["Reading"]):
+    """Reads the deliveries of one source, in processes that end with the context."""
 
     def __init__(
         self, source: Source, region: Region, home: Path, memory: Memory, harvester: Harvester[Any] | None = None
@@ -44,6 +44,25 @@ class Reading:
         self.source, self.region, self.home, self.memory = source, region, home, memory
         self.harvester = harvester
         self.loader = Loader(region, source, memory)
+        self._workers: list[_Worker] = []
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def start(self, busy: int = 0) -> list[_Worker]:
+        """Start the processes that read parts, if there are to be any; that takes them half a second.
+
+        As many as there are processors, without those that are `busy` for now.
+        """
+        processes = min(MOST, len(os.sched_getaffinity(0))) if isinstance(self.harvester, Divisible) else 1
+        if processes > 1:
+            self._workers += [_Worker() for _ in range(processes - busy - len(self._workers))]
+        return self._workers
+
+    def end(self) -> None:
+        """End those processes, whatever they do."""
+        while self._workers:
+            self._workers.pop().end()
 
     def loads(self, ordinal: int, delivery: Delivery) -> Generator[Load]:
         """All that the unit `ordinal` holds. Raises SourceError where it cannot be read to its end."""
@@ -53,9 +72,8 @@ class Reading:
             return
         parts = harvester.parts(delivery)
         first = list(islice(parts, 2))
-        processes = min(MOST, len(os.sched_getaffinity(0))) if len(first) > 1 else 1
-        if processes > 1:
-            notes = yield from self._shared(ordinal, delivery, chain(first, parts), processes)
+        if len(first) > 1 and (workers := self.start()):
+            notes = yield from self._shared(ordinal, delivery, chain(first, parts), workers)
         else:
             notes = []
             for number, part in enumerate(chain(first, parts)):
@@ -71,21 +89,23 @@ class Reading:
         return items.notes
 
     def _shared(
-        self, ordinal: int, delivery: Delivery, parts: Iterator[Any], processes: int
+        self, ordinal: int, delivery: Delivery, parts: Iterator[Any], workers: list[_Worker]
     ) -> Generator[Load, None, list[Any]]:
         """All parts, dealt to processes in turn and taken back in order; returns the notes."""
         notes: list[Any] = []
-        with ExitStack() as stack:
-            workers = [stack.enter_context(_Worker(self)) for _ in range(processes)]
-            dealt: deque[_Worker] = deque()
+        dealt: deque[_Worker] = deque()
+        try:
             for number, part in enumerate(parts):
-                worker = workers[number % processes]
-                worker.give((ordinal, delivery, number, part))
+                worker = workers[number % len(workers)]
+                worker.give(self, (ordinal, delivery, number, part))
                 dealt.append(worker)
-                if len(dealt) == processes * AHEAD:
+                if len(dealt) == len(workers) * AHEAD:
                     notes.append((yield from dealt.popleft().take()))
-            for worker in dealt:
-                notes.append((yield from worker.take()))
+            while dealt:
+                notes.append((yield from dealt.popleft().take()))
+        except BaseException:
+            self.end()  # they have parts that nobody will take
+            raise
         return notes
 
 
@@ -114,7 +134,7 @@ class _Noting:
 class _Worker:
     """A process that reads parts; it ends when this side of the socket is closed, be it by the end of this process."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(
@@ -122,18 +142,20 @@ class _Worker:
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )
         self.connection = Connection(ours.detach())
-        send(self.connection, (reading.source, reading.region, reading.home, reading.memory))
+        self._reads = False
 
-    def __enter__(self) -> _Worker:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def end(self) -> None:
+        """End the process, whatever it does."""
         self.connection.close()
+        self.process.kill()
         self.process.wait()
 
-    def give(self, task: tuple[int, Delivery, int, Any]) -> None:
+    def give(self, reading: Reading, task: tuple[int, Delivery, int, Any]) -> None:
         """Have it read a part."""
         with self._alive():
+            if not self._reads:
+                send(self.connection, (reading.source, reading.region, reading.home, reading.memory))
+                self._reads = True
             send(self.connection, task)
 
     def take(self) -> Generator[Load, None, Any]:

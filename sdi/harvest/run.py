@@ -41,6 +41,8 @@ STAGING = 2
 """Raised when the same objects would be staged differently; part of the fingerprint."""
 BIG, BIG_SHARE = 1_000, 0.1
 """Changed rows of a table that call for new planner statistics: so many, and such a share of the source's objects."""
+LARGE = 1 << 23
+"""Bytes of a unit that it takes several processes to read."""
 
 Connection = psycopg.Connection[Any]
 
@@ -153,13 +155,15 @@ class _Attempt:
         self.remembering = Remembering(settings.var / "memory", source, region, self.fingerprint)
         job = Job.of(source, region, settings.home, self.remembering.memory, self.archive.incoming)
         self.harvester = kind(job, parameters)
+        self.reading = Reading(source, region, settings.home, self.remembering.memory, self.harvester)
         self.books = Run.start(connection, source, self.fingerprint, self.feature_types, anew)
 
     def run(self, since: float) -> Outcome:
         """Gather, read, settle; any error but an interruption closes the run as failed."""
         try:
-            deliveries = self._gather()
-            state, message, summary = self._unchanged(deliveries) or self._changed(deliveries)
+            with self.reading:
+                deliveries = self._gather()
+                state, message, summary = self._unchanged(deliveries) or self._changed(deliveries)
         except (SourceError, OSError) as error:
             state, message, summary = "failed", str(error), {}
             self.books.fail(message)
@@ -183,7 +187,8 @@ class _Attempt:
         while unit is not None:
             ordinal = len(deliveries)
             delivery = (self._kept(unit, ordinal, known.pop(unit.id, None))
-                        or self._same(unit, ordinal, before.get(unit.id)) or self._fetch(unit, ordinal))
+                        or self._same(unit, ordinal, before.get(unit.id))
+                        or self._fetch(unit, ordinal, before.get(unit.id)))
             deliveries.append(delivery)
             size += delivery.bytes
             self.progress.fetched(len(deliveries), size)
@@ -218,7 +223,9 @@ class _Attempt:
         self.books.add(unit, ordinal, last.sha256, last.bytes)
         return Delivery(unit, path, last.sha256, last.bytes, received=False)
 
-    def _fetch(self, unit: Unit, ordinal: int) -> Delivery:
+    def _fetch(self, unit: Unit, ordinal: int, last: KeptUnit | None) -> Delivery:
+        if last is not None and unit.stamp != last.stamp and last.bytes >= LARGE:
+            self.reading.start(busy=1)
         sha256, size = self.archive.keep(self.source.id, lambda path: self.harvester.fetch(unit, path))
         self.books.add(unit, ordinal, sha256, size)
         return Delivery(unit, self.archive.path(sha256), sha256, size, received=True)
@@ -253,14 +260,14 @@ class _Attempt:
         self.progress.expect(sum(delivery.bytes for delivery in deliveries), last[2].get("read") if last else None)
         known = self.books.units()
         self.remembering.recall(self.connection, resumed=any(unit.finished for unit in known.values()))
-        reading = Reading(self.source, self.region, self.settings.home, self.remembering.memory, self.harvester)
-        stager = Stager(self.connection, self.books.run, self.source, self.feature_types, reading.loader.places,
+        stager = Stager(self.connection, self.books.run, self.source, self.feature_types, self.reading.loader.places,
                         self.remembering)
         for ordinal, delivery in enumerate(deliveries):
             if not known[delivery.unit.id].finished:
-                self._read(stager, reading.loads(ordinal, delivery), delivery)
+                self._read(stager, self.reading.loads(ordinal, delivery), delivery)
             else:
                 self.progress.done(delivery.bytes)
+        self.reading.end()
         self.progress.step(self.source.id, "checking and committing")
         origin = _origin(self.books, self.kind, self.fingerprint)
         try:

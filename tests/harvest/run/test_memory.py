@@ -7,6 +7,7 @@ import io
 import os
 import random
 import shutil
+import subprocess
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -22,6 +23,8 @@ from sdi.db.feature_tables import current_table, history_table
 from sdi.demo.chance import Scenario
 from sdi.demo.egib import write_egib
 from sdi.demo.survey import Survey
+from sdi.harvest import run
+from sdi.harvest.archive import Archive
 from sdi.harvest.gml import reader, slices
 from sdi.harvest.gml.shapes import Shapes
 from sdi.harvest.load import NO_CONTENT
@@ -291,3 +294,30 @@ def test_a_refused_delivery_is_accepted_with_what_was_not_read_again(
     assert 0 < accepted.summary["feature_types"]["dzialki"]["current"] <= 5
     assert accepted.summary["feature_types"]["dzialki"]["gone"] == (
         current - accepted.summary["feature_types"]["dzialki"]["current"])
+
+
+def test_processes_start_while_a_large_delivery_that_has_changed_is_fetched(
+    nodes: Callable[[str], Node], whole: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = nodes("ours")
+    done: list[str] = []
+    started: list[subprocess.Popen[bytes]] = []
+    popen, keep = subprocess.Popen, Archive.keep
+
+    def start(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        done.append("start")
+        started.append(popen(*arguments, **options))
+        return started[-1]
+
+    monkeypatch.setattr(run, "LARGE", 1)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(subprocess, "Popen", start)
+    monkeypatch.setattr(Archive, "keep", lambda *arguments: done.append("fetch") or keep(*arguments))
+    assert node.harvest(whole).state == "committed"
+    assert done == ["fetch", "start", "start"]
+    done.clear()
+    assert node.harvest(whole + b"\n").state == "unchanged"
+    assert done == ["start", "fetch", "start"]
+    done.clear()
+    assert node.harvest(whole + b"\n").message == "the same bytes as in the last good run"
+    assert all(process.poll() is not None for process in started)

@@ -39,10 +39,11 @@ def egib(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def ours(monkeypatch: pytest.MonkeyPatch) -> Reading:
+def ours(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reading]:
     monkeypatch.setattr(slices, "SLICE", 100_000)
     region = load_region(HOME, "demo").region
-    return Reading(region.sources["0415-egib"], region, HOME, Memory())
+    with Reading(region.sources["0415-egib"], region, HOME, Memory()) as reading:
+        yield reading
 
 
 def loads(ours: Reading, path: Path, monkeypatch: pytest.MonkeyPatch, processes: int) -> Iterator[Load]:
@@ -98,14 +99,14 @@ def test_text_goes_through_copy_as_it_is(node: Node, said: str) -> None:
 
 def test_no_process_outlives_ours(egib: Path, tmp_path: Path) -> None:
     script = f"""
-import os, pathlib, time
+import pathlib, time
 from sdi.harvest.memory import Memory
-from sdi.harvest.reading import Reading, _Worker
+from sdi.harvest.reading import Reading
 from sdi.model.load import load_region
 home = pathlib.Path({str(HOME)!r})
 region = load_region(home, "demo").region
-worker = _Worker(Reading(region.sources["0415-egib"], region, home, Memory()))
-print(worker.process.pid, flush=True)
+reading = Reading(region.sources["0415-egib"], region, home, Memory())
+print(reading.start()[0].process.pid, flush=True)
 time.sleep(60)
 """
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
