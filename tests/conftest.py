@@ -136,7 +136,7 @@ class new_database:
 
     @property
     def _strategy(self) -> str:
-        """PostgreSQL 15 can also log all blocks that it copies, which takes three times as long for so small ones."""
+        """PostgreSQL 15 can also log all blocks that it copies, which takes longer for so small ones."""
         with psycopg.connect(self.server.conninfo("owner")) as connection:
             return " strategy file_copy" if connection.info.server_version >= 150_000 else ""
 

@@ -6,12 +6,12 @@ however many objects there are, and the choice is the same each time. Should the
 bytes, the smallest objects of all layers are left out. Either may leave an object across an edge on one side only.
 Coordinates are snapped to the tile's grid, so borders that are shared stay shared.
 
-What there is, is counted first: most tiles have room for it, and take half of the time where nothing is weighed.
+What there is, is counted first: most tiles have room for it, and nothing need be weighed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
@@ -139,46 +139,36 @@ class Recipe:
     """
 
     overview: bool
+    tables: tuple[str, ...]
+    """What the layers are of, each once."""
     at_once: bytes
     """How many objects of each table touch the tile, up to one more than FULL, as an array; and the tile with all of
     them where it is likely to have room for them.
     """
     cells: bytes
-    layers: tuple[tuple[int, bytes, bytes], ...]
-    """The number of the table of each, and its weighed objects: all, and those for the cells."""
+    layers: tuple[tuple[str, bytes, bytes], ...]
+    """The table of each, and its weighed objects: all, and those for the cells."""
     rest: bytes
     """The tile of those that weigh enough."""
 
     @classmethod
     def of(cls, layers: Sequence[Layer], crs: Crs, overview: bool) -> Recipe:
         """The recipe for some layers, one at least."""
-        few = [_encoded(layer, _shown(layer, crs, _ALL)) for layer in layers]
         tables = {layer.table.name: layer.table for layer in layers}
-        numbers = [list(tables).index(layer.table.name) for layer in layers]
-        at_once = sql.SQL(_AT_ONCE).format(
-            counts=sql.SQL(", ").join(_of(_COUNT, table) for table in tables.values()), full=FULL,
-            bytes=sql.SQL(" + ").join(
-                sql.SQL("{} * counts[{}]").format(OBJECT + VALUE * len(layer.columns), number + 1)
-                for layer, number in zip(layers, numbers, strict=True)),
-            bytes_max=BYTES_MAX, encoded=sql.SQL(" || ").join(few))
-        left = [_encoded(layer, sql.SQL(_LEFT).format(
-            layer=_name(layer), names=sql.SQL(", ").join(sql.Identifier(column.name) for column in layer.columns)))
-            for layer in layers]
         cells = CELLS_OVERVIEW if overview else CELLS
         return cls(
-            overview,
-            _text(at_once),
+            overview, tuple(tables), _text(_at_once(layers, tables, crs)),
             _text(sql.SQL(_CELL).format(srid=crs.srid, stored=STORED_SRID, cells=cells)),
-            tuple((number, _text(_weighed(layer, crs, _ALL)), _text(_weighed(layer, crs, _NEAREST)))
-                  for layer, number in zip(layers, numbers, strict=True)),
+            tuple((layer.table.name, _text(_weighed(layer, crs, _ALL)), _text(_weighed(layer, crs, _NEAREST)))
+                  for layer in layers),
             _text(sql.SQL(_CUT).format(
                 bytes=BYTES_MAX, costs=sql.SQL(" union all ").join(map(_cost, layers)),
-                encoded=sql.SQL(" || ").join(left))))
+                encoded=sql.SQL(" || ").join(_encoded(layer, _left(layer)) for layer in layers))))
 
-    def statement(self, crowded: Sequence[bool]) -> bytes:
+    def statement(self, crowded: Collection[str]) -> bytes:
         """The statement for a tile in which these tables are crowded."""
-        chosen = [nearest if crowded[number] else all_ for number, all_, nearest in self.layers]
-        return b"with " + b", ".join([*([self.cells] if any(crowded) else []), *chosen, self.rest])
+        chosen = [nearest if table in crowded else all_ for table, all_, nearest in self.layers]
+        return b"with " + b", ".join([*([self.cells] if crowded else []), *chosen, self.rest])
 
 
 def encode(
@@ -206,14 +196,14 @@ def encode(
         # Roughly: it only says which objects are left out first.
         "pixels": PIXELS / (area.outline.bounds[2] - area.outline.bounds[0]),
     }
-    crowded = [True] * len(recipe.layers)  # as many tables at most
+    crowded: Collection[str] = recipe.tables
     if not recipe.overview:
         counts, tile = _row(connection, recipe.at_once, values)
         if tile is not None and len(tile) <= BYTES_MAX:
             return bytes(tile)
-        crowded = [count > FULL for count in counts]
+        crowded = [table for table, count in zip(recipe.tables, counts, strict=True) if count > FULL]
     with connection.transaction():
-        if any(crowded):  # else each cell is looked for by a bitmap of all the tenant's objects
+        if crowded:  # else each cell is looked for by a bitmap of all the tenant's objects
             connection.execute("set local enable_bitmapscan = off")
         (tile,) = _row(connection, recipe.statement(crowded), values)
     return bytes(tile)
@@ -229,6 +219,21 @@ def _of(text: LiteralString, table: Table) -> sql.Composed:
     """SQL about the objects of a table."""
     here = sql.SQL("geom && %(area)s::geometry and {}").format(table.mine)
     return sql.SQL(text).format(relation=table.relation, mine=table.mine, here=here, full=FULL)
+
+
+def _at_once(layers: Sequence[Layer], tables: dict[str, Table], crs: Crs) -> sql.Composed:
+    numbers = {name: number for number, name in enumerate(tables, 1)}
+    sizes = [sql.SQL("{} * counts[{}]").format(OBJECT + VALUE * len(layer.columns), numbers[layer.table.name])
+             for layer in layers]
+    return sql.SQL(_AT_ONCE).format(
+        counts=sql.SQL(", ").join(_of(_COUNT, table) for table in tables.values()), full=FULL,
+        bytes=sql.SQL(" + ").join(sizes), bytes_max=BYTES_MAX,
+        encoded=sql.SQL(" || ").join(_encoded(layer, _shown(layer, crs, _ALL)) for layer in layers))
+
+
+def _left(layer: Layer) -> sql.Composed:
+    names = sql.SQL(", ").join(sql.Identifier(column.name) for column in layer.columns)
+    return sql.SQL(_LEFT).format(layer=_name(layer), names=names)
 
 
 def _shown(layer: Layer, crs: Crs, chosen: LiteralString, weight: LiteralString = "") -> sql.Composed:

@@ -46,15 +46,6 @@ sys.exit(failed if "once" in sys.argv else 0)
 """
 
 
-def until[T](found: Callable[[], T], seconds: float = 240.0) -> T:
-    """Wait until something is so."""
-    deadline = time.monotonic() + seconds
-    while not (result := found()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-    return result
-
-
 @dataclass
 class County:
     """A server that notes who asks when; `answer` may wait, or give a status that is not 200."""
@@ -63,6 +54,19 @@ class County:
     """Path, begin and end of each."""
     answer: Callable[[str], int] = lambda path: 200
     port: int = 0
+
+    def hold(self, ending: str) -> tuple[threading.Event, threading.Event]:
+        """Hold back what is asked for by paths with an ending: set when one is; to be set to go on."""
+        held, go_on = threading.Event(), threading.Event()
+
+        def answer(path: str) -> int:
+            if path.endswith(ending):
+                held.set()
+                go_on.wait(60)
+            return 200
+
+        self.answer = answer
+        return held, go_on
 
     def of(self, source: str) -> list[tuple[str, float, float]]:
         return [request for request in self.requests if request[0].startswith(f"/{source}/")]

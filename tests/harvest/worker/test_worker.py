@@ -13,7 +13,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from .conftest import Post, until
+from tests.waiting import until
+
+from .conftest import Post
 
 
 def test_what_is_due_is_harvested_once(post: Post) -> None:
@@ -130,15 +132,7 @@ def test_a_refused_delivery_waits_for_its_turn(post: Post) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_worker_that_ends_loses_nothing(post: Post, number: signal.Signals) -> None:
     post.declare("0401-a")
-    held, go_on = threading.Event(), threading.Event()
-
-    def answer(path: str) -> int:
-        if path.endswith("/2"):
-            held.set()
-            go_on.wait(60)
-        return 200
-
-    post.county.answer = answer
+    held, go_on = post.county.hold("/2")
     worker = post.start()
     assert held.wait(60)
     (child,) = children(worker.pid)
@@ -184,15 +178,7 @@ def test_a_lost_connection_is_made_again(post: Post) -> None:
 def test_a_database_that_was_gone_is_worked_with_again(post: Post) -> None:
     """As for a new version of PostgreSQL, in the middle of a harvest, which is gone on with."""
     post.declare("0401-a")
-    held, go_on = threading.Event(), threading.Event()
-
-    def answer(path: str) -> int:
-        if path.endswith("/2"):
-            held.set()
-            go_on.wait(60)
-        return 200
-
-    post.county.answer = answer
+    held, go_on = post.county.hold("/2")
     worker = post.start()
     assert held.wait(60)
     with psycopg.connect(post.node.database.url) as connection:

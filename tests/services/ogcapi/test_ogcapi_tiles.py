@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from sdi.store.columns import ID
 from sdi.store.crs import PL1992
 from sdi.store.reader import Reader
 from tests.services.ogcapi.conftest import PUBLIC_URL, Client, Table, application
+from tests.waiting import until
 
 HOME = Path(__file__).parents[3]
 CORNER = (471_000.0, 550_000.0)
@@ -45,13 +45,6 @@ def tiled(database: Database, region: Region, tmp_path: Path) -> Iterator[Client
     with database.pool("serve", 4) as pool:
         service = OgcApi(Engines(pool, Path("/nowhere"), HOME, tmp_path / "var"))
         yield Client(application(service, region, tmp_path / "build", PUBLIC_URL))
-
-
-def until(so: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not so():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 def square(west: float, south: float, side: float = 40.0) -> shapely.Polygon:
@@ -291,7 +284,7 @@ def test_an_overview_finds_each_object_by_the_index(database: Database, dzialki:
     with database.pool("serve", 1) as pool, pool.connection() as connection:
         table = Reader(pool, tenant).table("dzialki")
         recipe = mvt.Recipe.of([mvt.Layer("dzialki", table, (ID,))], PL1992, overview=True)
-        statement = recipe.statement([True])
+        statement = recipe.statement(recipe.tables)
         plans = []
 
         class Explained:

@@ -8,8 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -20,6 +19,7 @@ from sdi.services.ows import fastcgi
 from sdi.services.ows.mapfile import SRS
 from sdi.services.ows.projections import write_projections
 from sdi.services.ows.workers import MapservPool, write_config
+from tests.waiting import until
 
 MAP = """MAP NAME "one" EXTENT 0 0 1 1 SIZE 10 10 PROJECTION "init=epsg:2180" END
   WEB METADATA "ows_enable_request" "*" "wms_title" "Zażółć" "wms_srs" "EPSG:2180" "wms_onlineresource" "http://a/" END
@@ -36,13 +36,6 @@ def pool(tmp_path: Path) -> Iterator[MapservPool]:
     with MapservPool(tmp_path / "sock", 2, config, tmp_path / "log") as pool:
         until(lambda: len(pool.pids) == 2)
         yield pool
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "waited 20 s"
-        time.sleep(0.02)
 
 
 def capabilities(pool: MapservPool, mapfile: Path) -> bytes:
