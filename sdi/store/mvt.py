@@ -1,4 +1,4 @@
-"""Vector tiles out of PostGIS: one statement for one tile, made for what lies in it.
+"""Vector tiles out of PostGIS, each made for what lies in it.
 
 Each layer takes the objects that touch the tile. Where they are more than FULL, it takes of each cell of a grid laid
 over the tile the one object nearest to the cell's middle, found by the spatial index: the cost of a tile is bounded
@@ -6,19 +6,22 @@ however many objects there are, and the choice is the same each time. Should the
 bytes, the smallest objects of all layers are left out. Either may leave an object across an edge on one side only.
 Coordinates are snapped to the tile's grid, so borders that are shared stay shared.
 
-What there is, is counted first: most tiles have room for it, and nothing need be weighed.
+What there is, is counted first: most tiles have room for it, and nothing need be weighed. Where labels stand is found
+beside the objects, by a connection that is free.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
 import psycopg
 import shapely
 from psycopg import sql
+from psycopg_pool import ConnectionPool
 
+from sdi.store.beside import beside, is_free
 from sdi.store.columns import Column
 from sdi.store.crs import STORED_SRID, Crs, bounds_in, box_as_stored
 from sdi.store.table import Table
@@ -38,9 +41,9 @@ CELLS, CELLS_OVERVIEW = 128, 64
 BYTES_MAX = 500_000
 """Of a tile, before it is compressed."""
 
-OBJECT, VALUE = 20, 9
-"""Bytes that an object takes in a tile, and each of its values, as the registers are: they tell whether to try and show
-all objects without weighing them.
+OBJECT, VALUE = 55, 9
+"""Bytes that an object takes in a tile with its identifier, and each other value, as the registers are: they tell
+whether to try and show all objects without weighing them.
 """
 
 # Cut to where the tenant is, as what lies far outside of Poland cannot be transformed.
@@ -72,39 +75,49 @@ select distinct on (fid) nearest.* from cell cross join lateral (
 ) nearest
 """
 
-# The names that begin with an underscore cannot be those of attributes.
 _SHOWN = """
-select fid, {columns}, {weight}
+select fid, {columns},
        st_asmvtgeom({geometry}, st_makeenvelope(%(west)s, %(south)s, %(east)s, %(north)s),
                     {extent}, {buffer}) as geom
 from ({chosen}) chosen
 """
 
-_WEIGHT = """
-greatest(st_xmax(geom) - st_xmin(geom), st_ymax(geom) - st_ymin(geom)) * %(pixels)s
-    + (hashint8(fid) & 1023) / 1024.0 as _weight,
+# The names that begin with an underscore cannot be those of attributes.
+_WEIGHED = """
+{table} as materialized (
+    select fid, {columns}, geom, {costs} as _cost,
+           greatest(st_xmax(geom) - st_xmin(geom), st_ymax(geom) - st_ymin(geom)) * %(pixels)s
+               + (hashint8(fid) & 1023) / 1024.0 as _weight
+    from ({chosen}) chosen
+)
 """
-
-# What has no geometry there is left out by ST_AsMVT itself.
-_ENCODED = "coalesce((select st_asmvt(kept, {name}, {extent}, 'geom', 'fid') from ({kept}) kept), '')"
-
-_LEFT = "select fid, {names}, geom from {layer}, cut where _weight > _below"
 
 # An upper bound: coordinates take at most two bytes each, keys and values of a property about eight besides their text.
-_COST = "select _weight, 24 + 4 * st_npoints(geom) + {texts} as _cost from {layer} where geom is not null"
+_COST = "24 + 4 * {points} + {texts}"
 
-# What a branch does not need is not looked for.
-_AT_ONCE = """
-select counts, case when {full} >= all (counts) and {bytes} <= {bytes_max} then {encoded} end
-from (select array[{counts}] as counts offset 0) counted
-"""
+_POINTS = "st_npoints(case when geom @ %(area)s::geometry then geom else st_clipbybox2d(geom, %(area)s::geometry) end)"
+
+# Where a unit of the tile is far larger than what the register draws.
+_POINTS_OVERVIEW = "coalesce(st_npoints(st_snaptogrid(geom, {units} / %(pixels)s)), 0)"
 
 _CUT = """
 cut as materialized (
     select coalesce(max(_weight) filter (where _sum > {bytes}), -1) as _below
     from (select _weight, sum(_cost) over (order by _weight desc) as _sum from ({costs}) each_) summed
 )
-select {encoded}
+"""
+
+_COSTS = "select _weight, _cost from {table}"
+
+_LEFT = "select * from {table}, cut where _weight > _below"
+
+# What has no geometry there is left out by ST_AsMVT itself.
+_ENCODED = "coalesce((select st_asmvt(kept, {name}, {extent}, 'geom', 'fid') from ({kept}) kept), '')"
+
+# What a branch does not need is not looked for.
+_AT_ONCE = """
+select counts, case when {full} >= all (counts) and {bytes} <= {bytes_max} then {encoded} end
+from (select array[{counts}] as counts offset 0) counted
 """
 
 
@@ -132,6 +145,18 @@ class Square:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """The SQL of some layers of a tile."""
+
+    at_once: bytes
+    """How many objects of each table touch the tile, up to one more than FULL, as an array; and the part with all of
+    its objects where the tile is likely to have room for them.
+    """
+    weighed: bytes
+    """The part with the objects that weigh enough."""
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """The SQL of the tiles of some layers in a CRS; its values are the tile, and what the tenant's filter binds.
 
@@ -139,40 +164,39 @@ class Recipe:
     """
 
     overview: bool
-    tables: tuple[str, ...]
-    """What the layers are of, each once."""
-    at_once: bytes
-    """How many objects of each table touch the tile, up to one more than FULL, as an array; and the tile with all of
-    them where it is likely to have room for them.
-    """
     cells: bytes
-    layers: tuple[tuple[str, bytes, bytes], ...]
-    """The table of each, and its weighed objects: all, and those for the cells."""
-    rest: bytes
-    """The tile of those that weigh enough."""
+    tables: dict[str, tuple[bytes, bytes]]
+    """What the layers are of, each once, and its weighed objects: all, and those for the cells."""
+    cut: bytes
+    """From which weight on there is room."""
+    whole: Part
+    halves: tuple[Part, Part] | None
+    """The same in two: objects, and where labels stand. None where nothing is labelled."""
 
     @classmethod
     def of(cls, layers: Sequence[Layer], crs: Crs, overview: bool) -> Recipe:
         """The recipe for some layers, one at least."""
-        tables = {layer.table.name: layer.table for layer in layers}
-        cells = CELLS_OVERVIEW if overview else CELLS
+        objects, labels = ([layer for layer in layers if layer.middle is middle] for middle in (False, True))
+        layers = [*objects, *labels]
+        tables = {layer.table.name: [each for each in layers if each.table is layer.table] for layer in layers}
         return cls(
-            overview, tuple(tables), _text(_at_once(layers, tables, crs)),
-            _text(sql.SQL(_CELL).format(srid=crs.srid, stored=STORED_SRID, cells=cells)),
-            tuple((layer.table.name, _text(_weighed(layer, crs, _ALL)), _text(_weighed(layer, crs, _NEAREST)))
-                  for layer in layers),
-            _text(sql.SQL(_CUT).format(
-                bytes=BYTES_MAX, costs=sql.SQL(" union all ").join(map(_cost, layers)),
-                encoded=sql.SQL(" || ").join(_encoded(layer, _left(layer)) for layer in layers))))
+            overview,
+            _text(sql.SQL(_CELL).format(srid=crs.srid, stored=STORED_SRID,
+                                        cells=CELLS_OVERVIEW if overview else CELLS)),
+            {name: (_text(_weighed(its, _ALL, overview)), _text(_weighed(its, _NEAREST, overview)))
+             for name, its in tables.items()},
+            _text(sql.SQL(_CUT).format(bytes=BYTES_MAX, costs=sql.SQL(" union all ").join(
+                sql.SQL(_COSTS).format(table=sql.Identifier(name)) for name in tables))),
+            _part(layers, layers, crs), (_part(objects, layers, crs), _part(labels, layers, crs)) if labels else None)
 
-    def statement(self, crowded: Collection[str]) -> bytes:
-        """The statement for a tile in which these tables are crowded."""
-        chosen = [nearest if table in crowded else all_ for table, all_, nearest in self.layers]
-        return b"with " + b", ".join([*([self.cells] if crowded else []), *chosen, self.rest])
+    def statement(self, part: Part, crowded: Collection[str]) -> bytes:
+        """The statement for a part of a tile in which these tables are crowded."""
+        chosen = [nearest if name in crowded else all_ for name, (all_, nearest) in self.tables.items()]
+        return b"with " + b", ".join([*([self.cells] if crowded else []), *chosen, self.cut]) + part.weighed
 
 
 def encode(
-    connection: psycopg.Connection[Any], recipe: Recipe, values: dict[str, Any], square: Square,
+    pool: ConnectionPool, recipe: Recipe, values: dict[str, Any], square: Square,
     home: tuple[float, float, float, float],
 ) -> bytes:
     """One tile (Mapbox Vector Tile 2.1) by its recipe; empty where there is nothing in it.
@@ -180,6 +204,50 @@ def encode(
     `values`: what the tenant's filter binds. `home`: bounds in EPSG:2180 (x = easting) of the objects of the tenant.
     Raises psycopg errors.
     """
+    bound = _bound(values, square, home)
+    if bound is None:
+        return b""
+    with pool.connection() as connection:
+        if recipe.overview:
+            return _crowded(connection, recipe, recipe.tables, bound)
+        made = _made(pool, connection, recipe, lambda each, part: _row(each, part.at_once, bound))
+        tile = [part for _, part in made if part is not None]
+        if len(tile) == len(made) and sum(map(len, tile)) <= BYTES_MAX:
+            return b"".join(tile)
+        if crowded := [name for name, count in zip(recipe.tables, made[0][0], strict=True) if count > FULL]:
+            return _crowded(connection, recipe, crowded, bound)
+        return b"".join(_made(pool, connection, recipe,
+                              lambda each, part: _row(each, recipe.statement(part, ()), bound)[0]))
+
+
+def _made[T](
+    pool: ConnectionPool, connection: psycopg.Connection[Any], recipe: Recipe,
+    make: Callable[[psycopg.Connection[Any], Part], T],
+) -> list[T]:
+    """The parts of a tile, by two connections where they are free."""
+    if recipe.halves is None or not is_free(pool):
+        return [make(connection, recipe.whole)]
+    first, second = recipe.halves
+    with connection.transaction():
+        labels = beside(pool, connection, lambda other: make(other, second))
+        return [make(connection, first), labels()]
+
+
+def _crowded(
+    connection: psycopg.Connection[Any], recipe: Recipe, crowded: Collection[str], bound: dict[str, Any]
+) -> bytes:
+    """A tile with some objects of these tables only."""
+    with connection.transaction():
+        # Else each cell is looked for by a bitmap of all the tenant's objects.
+        connection.execute("set local enable_bitmapscan = off")
+        (tile,) = _row(connection, recipe.statement(recipe.whole, crowded), bound)
+    return bytes(tile)
+
+
+def _bound(
+    values: dict[str, Any], square: Square, home: tuple[float, float, float, float]
+) -> dict[str, Any] | None:
+    """What the statements of a tile bind; None where it is nowhere."""
     # What lies in the buffer alone must be there, too.
     margin = (square.east - square.west) * BUFFER / EXTENT
     lower, upper = (square.west - margin, square.south - margin), (square.east + margin, square.north + margin)
@@ -187,26 +255,15 @@ def encode(
         lower, upper = lower[::-1], upper[::-1]
     area = box_as_stored((*lower, *upper), square.crs)
     if area is None:
-        return b""
+        return None
     edges = zip(("home_west", "home_south", "home_east", "home_north"), bounds_in(home, square.crs.srid), strict=True)
-    values = {
+    return {
         **values, **dict(edges),
         "west": square.west, "south": square.south, "east": square.east, "north": square.north,
         "area": shapely.to_wkb(shapely.set_srid(area.outline, STORED_SRID), hex=True, include_srid=True),
         # Roughly: it only says which objects are left out first.
         "pixels": PIXELS / (area.outline.bounds[2] - area.outline.bounds[0]),
     }
-    crowded: Collection[str] = recipe.tables
-    if not recipe.overview:
-        counts, tile = _row(connection, recipe.at_once, values)
-        if tile is not None and len(tile) <= BYTES_MAX:
-            return bytes(tile)
-        crowded = [table for table, count in zip(recipe.tables, counts, strict=True) if count > FULL]
-    with connection.transaction():
-        if crowded:  # else each cell is looked for by a bitmap of all the tenant's objects
-            connection.execute("set local enable_bitmapscan = off")
-        (tile,) = _row(connection, recipe.statement(crowded), values)
-    return bytes(tile)
 
 
 def _row(connection: psycopg.Connection[Any], statement: bytes, values: dict[str, Any]) -> tuple[Any, ...]:
@@ -221,44 +278,45 @@ def _of(text: LiteralString, table: Table) -> sql.Composed:
     return sql.SQL(text).format(relation=table.relation, mine=table.mine, here=here, full=FULL)
 
 
-def _at_once(layers: Sequence[Layer], tables: dict[str, Table], crs: Crs) -> sql.Composed:
+def _part(part: Sequence[Layer], layers: Sequence[Layer], crs: Crs) -> Part:
+    """The SQL of some layers; whether there is room is asked of all."""
+    tables = {layer.table.name: layer.table for layer in layers}
     numbers = {name: number for number, name in enumerate(tables, 1)}
     sizes = [sql.SQL("{} * counts[{}]").format(OBJECT + VALUE * len(layer.columns), numbers[layer.table.name])
              for layer in layers]
-    return sql.SQL(_AT_ONCE).format(
+    at_once = sql.SQL(_AT_ONCE).format(
         counts=sql.SQL(", ").join(_of(_COUNT, table) for table in tables.values()), full=FULL,
         bytes=sql.SQL(" + ").join(sizes), bytes_max=BYTES_MAX,
-        encoded=sql.SQL(" || ").join(_encoded(layer, _shown(layer, crs, _ALL)) for layer in layers))
+        encoded=_encoded(part, crs, lambda layer: _of(_ALL, layer.table)))
+    left = _encoded(part, crs, lambda layer: sql.SQL(_LEFT).format(table=sql.Identifier(layer.table.name)))
+    return Part(_text(at_once), _text(sql.SQL("select {}").format(left)))
 
 
-def _left(layer: Layer) -> sql.Composed:
-    names = sql.SQL(", ").join(sql.Identifier(column.name) for column in layer.columns)
-    return sql.SQL(_LEFT).format(layer=_name(layer), names=names)
+def _weighed(layers: Sequence[Layer], chosen: LiteralString, overview: bool) -> sql.Composed:
+    """The objects of a table that these layers are of, with what they weigh and cost."""
+    table = layers[0].table
+    points = sql.SQL(_POINTS_OVERVIEW if overview else _POINTS).format(units=PIXELS / EXTENT)
+    costs = [sql.SQL(_COST).format(points=sql.SQL("1") if layer.middle else points, texts=_texts(layer.columns))
+             for layer in layers]
+    columns = dict.fromkeys(column.name for layer in layers for column in layer.columns)
+    return sql.SQL(_WEIGHED).format(
+        table=sql.Identifier(table.name), columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
+        costs=sql.SQL(" + ").join(costs), chosen=_of(chosen, table))
 
 
-def _shown(layer: Layer, crs: Crs, chosen: LiteralString, weight: LiteralString = "") -> sql.Composed:
+def _encoded(layers: Sequence[Layer], crs: Crs, chosen: Callable[[Layer], sql.Composed]) -> sql.Composed:
+    return sql.SQL(" || ").join(
+        sql.SQL(_ENCODED).format(name=layer.name, extent=EXTENT, kept=_shown(layer, crs, chosen(layer)))
+        for layer in layers)
+
+
+def _shown(layer: Layer, crs: Crs, chosen: sql.Composed) -> sql.Composed:
     geometry = sql.SQL("st_pointonsurface(geom)" if layer.middle else "geom").format()
     if crs.srid != STORED_SRID:
         geometry = sql.SQL("st_transform({}, {})").format(geometry, crs.srid)
     return sql.SQL(_SHOWN).format(
-        chosen=_of(chosen, layer.table), extent=EXTENT, geometry=geometry, buffer=0 if layer.middle else BUFFER,
-        columns=sql.SQL(", ").join(map(_value, layer.columns)), weight=sql.SQL(weight))
-
-
-def _weighed(layer: Layer, crs: Crs, chosen: LiteralString) -> sql.Composed:
-    return sql.SQL("{} as materialized ({})").format(_name(layer), _shown(layer, crs, chosen, _WEIGHT))
-
-
-def _cost(layer: Layer) -> sql.Composed:
-    return sql.SQL(_COST).format(texts=_texts(layer.columns), layer=_name(layer))
-
-
-def _encoded(layer: Layer, kept: sql.Composed) -> sql.Composed:
-    return sql.SQL(_ENCODED).format(name=layer.name, extent=EXTENT, kept=kept)
-
-
-def _name(layer: Layer) -> sql.Identifier:
-    return sql.Identifier(layer.name)
+        chosen=chosen, extent=EXTENT, geometry=geometry, buffer=0 if layer.middle else BUFFER,
+        columns=sql.SQL(", ").join(map(_value, layer.columns)))
 
 
 def _text(statement: sql.Composed) -> bytes:

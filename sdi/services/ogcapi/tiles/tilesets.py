@@ -123,8 +123,7 @@ class Tilesets:
         recipe = self._recipe(collection, grid, place.matrix)
         if edition.extent is None or recipe is None:
             return b""
-        with self.reader.pool.connection() as connection:
-            return mvt.encode(connection, recipe, self._values(collection), grid.square(place), edition.extent)
+        return mvt.encode(self.reader.pool, recipe, self._values(collection), grid.square(place), edition.extent)
 
     def _recipe(self, collection: str, grid: Grid, matrix: int) -> mvt.Recipe | None:
         """How the tiles of a matrix are made; None where it has no layers."""

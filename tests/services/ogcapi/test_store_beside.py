@@ -1,17 +1,19 @@
-"""Pages read by two connections at once are those that one reads, whatever else goes on."""
+"""What two connections read at once is what one reads, whatever else goes on."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+import psycopg
 import pytest
 import shapely
 from psycopg_pool import ConnectionPool
 
 from sdi.db.database import Database
 from sdi.model.region import Region
-from sdi.store import halves, reader
-from sdi.store.reader import Page, Reader, Selection
+from sdi.store import beside, reader
+from sdi.store.reader import Page, Reader, Selection, text_rows
 from tests.services.ogcapi.conftest import Table
 
 OBJECTS = 23
@@ -27,7 +29,7 @@ def pool(database: Database) -> Iterator[ConnectionPool]:
 def mine(pool: ConnectionPool, region: Region, dzialki: Table, monkeypatch: pytest.MonkeyPatch) -> Reader:
     """A reader of some parcels that reads every page in halves where it can."""
     monkeypatch.setattr(reader, "WORTH", 2)
-    monkeypatch.setattr(halves, "PATIENCE_S", 5.0)
+    monkeypatch.setattr(beside, "PATIENCE_S", 5.0)
     put(dzialki, *(f"p{number}" for number in range(OBJECTS)))
     return Reader(pool, region.tenants["0415"])
 
@@ -60,26 +62,30 @@ def test_the_pages_are_the_same(
     assert sum(map(len, in_two)) == len(set().union(*in_two)) == OBJECTS
 
 
-def test_both_halves_see_the_same(mine: Reader, pool: ConnectionPool, dzialki: Table) -> None:
-    """The second half is read after a commit that the first half does not know of."""
+def test_both_see_the_same(mine: Reader, pool: ConnectionPool, dzialki: Table) -> None:
+    """The second one reads after a commit that the first does not know of."""
     statement, values = mine.table("dzialki").rows(Selection(), Page(limit=1_000))
-    with mine.snapshot() as connection:
-        (snapshot,) = connection.execute("select pg_export_snapshot()").fetchone() or ("",)
+
+    def late(connection: psycopg.Connection[Any]) -> int:
         put(dzialki, "late")
-        seen = halves._rest(pool, snapshot, statement, {**values, "limit": 1_000})
-    assert seen is not None and len(seen) == OBJECTS
+        return len(text_rows(connection, statement, {**values, "limit": 1_000}))
+
+    with mine.snapshot() as connection:
+        seen = beside.beside(pool, connection, late)()
+    assert pool.get_stats()["pool_size"] == 2
+    assert seen == OBJECTS
     assert sum(map(len, walked(mine, 1_000))) == OBJECTS + 1
 
 
 def test_without_a_second_connection_the_first_reads_on(
     mine: Reader, pool: ConnectionPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(halves, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(beside, "PATIENCE_S", 0.05)
     monkeypatch.setattr(reader, "is_free", lambda pool: True)
     with pool.connection():
-        assert halves.is_free(pool)
+        assert beside.is_free(pool)
         with pool.connection():
-            assert not halves.is_free(pool)
+            assert not beside.is_free(pool)
     with pool.connection():  # somebody else's
         assert sum(map(len, walked(mine, 10))) == OBJECTS
 
@@ -88,6 +94,6 @@ def test_an_error_of_the_second_half_is_one_of_the_page(mine: Reader, monkeypatc
     def broken(*_: object) -> None:
         raise ConnectionError("cut off")
 
-    monkeypatch.setattr(halves, "_rest", broken)
+    monkeypatch.setattr(beside, "_done", broken)
     with pytest.raises(ConnectionError, match="cut off"):
         walked(mine, 10)
