@@ -21,8 +21,8 @@ import shapely
 from psycopg import sql
 from psycopg_pool import ConnectionPool
 
-from sdi.store.beside import beside, is_free
 from sdi.store.columns import Column
+from sdi.store.companion import beside, is_free
 from sdi.store.crs import STORED_SRID, Crs, bounds_in, box_as_stored
 from sdi.store.table import Table
 
@@ -92,7 +92,7 @@ _WEIGHED = """
 )
 """
 
-# An upper bound: coordinates take at most two bytes each, keys and values of a property about eight besides their text.
+# More than it takes: coordinates rarely two bytes each, keys and values of a property about eight besides their text.
 _COST = "24 + 4 * {points} + {texts}"
 
 _POINTS = "st_npoints(case when geom @ %(area)s::geometry then geom else st_clipbybox2d(geom, %(area)s::geometry) end)"
@@ -187,7 +187,7 @@ class Recipe:
              for name, its in tables.items()},
             _text(sql.SQL(_CUT).format(bytes=BYTES_MAX, costs=sql.SQL(" union all ").join(
                 sql.SQL(_COSTS).format(table=sql.Identifier(name)) for name in tables))),
-            _part(layers, layers, crs), (_part(objects, layers, crs), _part(labels, layers, crs)) if labels else None)
+            _part(layers, tables, crs), (_part(objects, tables, crs), _part(labels, tables, crs)) if labels else None)
 
     def statement(self, part: Part, crowded: Collection[str]) -> bytes:
         """The statement for a part of a tile in which these tables are crowded."""
@@ -278,14 +278,12 @@ def _of(text: LiteralString, table: Table) -> sql.Composed:
     return sql.SQL(text).format(relation=table.relation, mine=table.mine, here=here, full=FULL)
 
 
-def _part(part: Sequence[Layer], layers: Sequence[Layer], crs: Crs) -> Part:
-    """The SQL of some layers; whether there is room is asked of all."""
-    tables = {layer.table.name: layer.table for layer in layers}
-    numbers = {name: number for number, name in enumerate(tables, 1)}
-    sizes = [sql.SQL("{} * counts[{}]").format(OBJECT + VALUE * len(layer.columns), numbers[layer.table.name])
-             for layer in layers]
+def _part(part: Sequence[Layer], tables: dict[str, list[Layer]], crs: Crs) -> Part:
+    """The SQL of some layers; whether there is room is asked of all, by their tables."""
+    sizes = [sql.SQL("{} * counts[{}]").format(OBJECT + VALUE * len(layer.columns), number)
+             for number, its in enumerate(tables.values(), 1) for layer in its]
     at_once = sql.SQL(_AT_ONCE).format(
-        counts=sql.SQL(", ").join(_of(_COUNT, table) for table in tables.values()), full=FULL,
+        counts=sql.SQL(", ").join(_of(_COUNT, its[0].table) for its in tables.values()), full=FULL,
         bytes=sql.SQL(" + ").join(sizes), bytes_max=BYTES_MAX,
         encoded=_encoded(part, crs, lambda layer: _of(_ALL, layer.table)))
     left = _encoded(part, crs, lambda layer: sql.SQL(_LEFT).format(table=sql.Identifier(layer.table.name)))

@@ -16,8 +16,8 @@ from sdi.db.feature_tables import current_table, history_table
 from sdi.db.queries import query
 from sdi.model.region import Tenant
 from sdi.model.text import Text
-from sdi.store.beside import beside, is_free
 from sdi.store.columns import Column, published
+from sdi.store.companion import beside, is_free
 from sdi.store.history import Interval
 from sdi.store.issues import ISSUE_COLUMNS, ISSUE_TIME, ISSUE_VIEW, ISSUES
 from sdi.store.keyset import CursorGone

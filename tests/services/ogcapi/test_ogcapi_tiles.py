@@ -26,7 +26,7 @@ from sdi.services.ogcapi.app import OgcApi
 from sdi.services.ogcapi.tiles import cache
 from sdi.services.ogcapi.tiles.grids import DEEPEST, Place, grids
 from sdi.services.ows.styles import STYLES, style_of
-from sdi.store import mvt
+from sdi.store import companion, mvt
 from sdi.store.columns import ID
 from sdi.store.crs import PL1992
 from sdi.store.reader import Reader
@@ -315,6 +315,7 @@ def test_two_connections_make_the_tile_that_one_makes(
         layers = [mvt.Layer("dzialki", table, (ID,)), mvt.Layer("labels", table, (ID,), middle=True)]
         made = partial(mvt.encode, pool, mvt.Recipe.of(layers, PL1992, overview=False), table.values,
                        grids(HOME)["PL1992"].square(place_of("PL1992", 12)), tenant.bounds)
+        monkeypatch.setattr(companion, "PATIENCE_S", 5.0)
         by_two = made()
         assert pool.get_stats()["pool_size"] == 2 and by_two
         monkeypatch.setattr(mvt, "is_free", lambda pool: False)

@@ -12,7 +12,7 @@ from psycopg_pool import ConnectionPool
 
 from sdi.db.database import Database
 from sdi.model.region import Region
-from sdi.store import beside, reader
+from sdi.store import companion, reader
 from sdi.store.reader import Page, Reader, Selection, text_rows
 from tests.services.ogcapi.conftest import Table
 
@@ -29,7 +29,7 @@ def pool(database: Database) -> Iterator[ConnectionPool]:
 def mine(pool: ConnectionPool, region: Region, dzialki: Table, monkeypatch: pytest.MonkeyPatch) -> Reader:
     """A reader of some parcels that reads every page in halves where it can."""
     monkeypatch.setattr(reader, "WORTH", 2)
-    monkeypatch.setattr(beside, "PATIENCE_S", 5.0)
+    monkeypatch.setattr(companion, "PATIENCE_S", 5.0)
     put(dzialki, *(f"p{number}" for number in range(OBJECTS)))
     return Reader(pool, region.tenants["0415"])
 
@@ -71,7 +71,7 @@ def test_both_see_the_same(mine: Reader, pool: ConnectionPool, dzialki: Table) -
         return len(text_rows(connection, statement, {**values, "limit": 1_000}))
 
     with mine.snapshot() as connection:
-        seen = beside.beside(pool, connection, late)()
+        seen = companion.beside(pool, connection, late)()
     assert pool.get_stats()["pool_size"] == 2
     assert seen == OBJECTS
     assert sum(map(len, walked(mine, 1_000))) == OBJECTS + 1
@@ -80,12 +80,12 @@ def test_both_see_the_same(mine: Reader, pool: ConnectionPool, dzialki: Table) -
 def test_without_a_second_connection_the_first_reads_on(
     mine: Reader, pool: ConnectionPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(beside, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(companion, "PATIENCE_S", 0.05)
     monkeypatch.setattr(reader, "is_free", lambda pool: True)
     with pool.connection():
-        assert beside.is_free(pool)
+        assert companion.is_free(pool)
         with pool.connection():
-            assert not beside.is_free(pool)
+            assert not companion.is_free(pool)
     with pool.connection():  # somebody else's
         assert sum(map(len, walked(mine, 10))) == OBJECTS
 
@@ -94,6 +94,6 @@ def test_an_error_of_the_second_half_is_one_of_the_page(mine: Reader, monkeypatc
     def broken(*_: object) -> None:
         raise ConnectionError("cut off")
 
-    monkeypatch.setattr(beside, "_done", broken)
+    monkeypatch.setattr(companion, "_done", broken)
     with pytest.raises(ConnectionError, match="cut off"):
         walked(mine, 10)
