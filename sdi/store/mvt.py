@@ -95,10 +95,12 @@ _WEIGHED = """
 # More than it takes: coordinates rarely two bytes each, keys and values of a property about eight besides their text.
 _COST = "24 + 4 * {points} + {texts}"
 
-_POINTS = "st_npoints(case when geom @ %(area)s::geometry then geom else st_clipbybox2d(geom, %(area)s::geometry) end)"
-
-# Where a unit of the tile is far larger than what the register draws.
-_POINTS_OVERVIEW = "coalesce(st_npoints(st_snaptogrid(geom, {units} / %(pixels)s)), 0)"
+# As ST_AsMVTGeom does: what lies beyond the tile is cut off, and what is finer than half a unit of it left out.
+_POINTS = """
+coalesce(st_npoints(st_simplify(
+    case when geom @ %(area)s::geometry then geom else st_clipbybox2d(geom, %(area)s::geometry) end,
+    {half_units} / %(pixels)s, true)), 0)
+"""
 
 _CUT = """
 cut as materialized (
@@ -183,8 +185,7 @@ class Recipe:
             overview,
             _text(sql.SQL(_CELL).format(srid=crs.srid, stored=STORED_SRID,
                                         cells=CELLS_OVERVIEW if overview else CELLS)),
-            {name: (_text(_weighed(its, _ALL, overview)), _text(_weighed(its, _NEAREST, overview)))
-             for name, its in tables.items()},
+            {name: (_text(_weighed(its, _ALL)), _text(_weighed(its, _NEAREST))) for name, its in tables.items()},
             _text(sql.SQL(_CUT).format(bytes=BYTES_MAX, costs=sql.SQL(" union all ").join(
                 sql.SQL(_COSTS).format(table=sql.Identifier(name)) for name in tables))),
             _part(layers, tables, crs), (_part(objects, tables, crs), _part(labels, tables, crs)) if labels else None)
@@ -290,10 +291,10 @@ def _part(part: Sequence[Layer], tables: dict[str, list[Layer]], crs: Crs) -> Pa
     return Part(_text(at_once), _text(sql.SQL("select {}").format(left)))
 
 
-def _weighed(layers: Sequence[Layer], chosen: LiteralString, overview: bool) -> sql.Composed:
+def _weighed(layers: Sequence[Layer], chosen: LiteralString) -> sql.Composed:
     """The objects of a table that these layers are of, with what they weigh and cost."""
     table = layers[0].table
-    points = sql.SQL(_POINTS_OVERVIEW if overview else _POINTS).format(units=PIXELS / EXTENT)
+    points = sql.SQL(_POINTS).format(half_units=PIXELS / EXTENT / 2)
     costs = [sql.SQL(_COST).format(points=sql.SQL("1") if layer.middle else points, texts=_texts(layer.columns))
              for layer in layers]
     columns = dict.fromkeys(column.name for layer in layers for column in layer.columns)

@@ -335,6 +335,18 @@ def test_the_smallest_objects_go_where_a_tile_has_too_many_bytes(
     assert largest == pytest.approx(200**2, rel=0.05)
 
 
+def test_points_that_a_tile_does_not_show_take_no_room(
+    tiled: Client, database: Database, dzialki: Table
+) -> None:
+    """Ponds of 3,000 points in an overview: by their points as they are stored, most would have no room."""
+    rings = [shapely.Point(CORNER[0] + 37 * n % 3_000, CORNER[1] + 91 * n % 3_000).buffer(300 + 5 * n, quad_segs=750)
+             for n in range(150)]
+    put(database, dzialki, *rings)
+    place = place_of("WebMercatorQuad", 11, (CORNER[0] + 1_500, CORNER[1] + 1_500))
+    shapes, _ = decoded(tiled.get(address("WebMercatorQuad", place)).content, "WebMercatorQuad", place)
+    assert len(shapes) > 100
+
+
 def test_everything_in_one_tile_by_scale(
     tiled: Client, database: Database, dzialki: Table, region: Region
 ) -> None:
