@@ -25,6 +25,7 @@ from sdi.harvest.gml.shapes import Shapes
 from sdi.harvest.gml.slices import Slice, slices
 from sdi.harvest.gml.srs import Axis
 from sdi.harvest.unpack import is_gzip, is_zip, member, members, plain_or_gzip
+from sdi.model.text import Text
 
 SUFFIXES = (".gml", ".xml", ".gz", ".zip")
 """What is taken from a folder."""
@@ -162,4 +163,6 @@ class Harvester:
             yield from tally.issues(document)
         name = delivery.unit.id
         for other in members(delivery.path, name)[1] if is_zip(delivery.path) else ():
-            yield Issue("warning", "unread-member", f"{other}: not a .gml document; not read", position=name)
+            yield Issue("warning", "unread-member", Text(
+                pl="nie jest dokumentem .gml; nie wczytano",
+                en="not a .gml document; not read").at(other), position=name)

@@ -28,15 +28,18 @@ from sdi.harvest.contract import Delivery, Issue, Job, Read, Unit
 from sdi.harvest.deliveries import Url
 from sdi.harvest.flat import IDENTITY, FlatReader, match_columns
 from sdi.harvest.gml.attributes import Problem
+from sdi.harvest.gml.coordinates import GeometryError
 from sdi.harvest.gml.srs import Srs, UnknownSrs, parse_srs
 from sdi.harvest.http import Client, shown
 from sdi.harvest.tls import context
 from sdi.harvest.unpack import Limits
+from sdi.model.text import Text
 
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 _OURS = frozenset(IDENTITY[1:])
 """Properties that mark an object of a node like this one; its `id` is a member of its own in GeoJSON."""
 ACCEPT = "application/geo+json, application/json;q=0.9"
+_NO_FEATURE = Text(pl="to nie obiekt GeoJSON", en="not a GeoJSON feature")
 
 
 class OgcApiParameters(BaseModel):
@@ -99,8 +102,10 @@ class Harvester:
         """The pages of every owned feature type, after the server has been asked what it has."""
         unknown = [name for name in self._parameters.collections if name not in self._types]
         if unknown:
-            raise SourceError(f"{shown(self._parameters.url)}: `collections` names {', '.join(unknown)}, which the "
-                              "source does not deliver")
+            raise SourceError(Text(
+                pl=f"`collections` wymienia {', '.join(unknown)}, czego źródło nie dostarcza",
+                en=f"`collections` names {', '.join(unknown)}, which the source does not"
+                   " deliver").at(shown(self._parameters.url)))
         address, described = self._described()
         found = {name: self._collection(name, address, described) for name in self._types}
         for name, collection in found.items():
@@ -121,8 +126,7 @@ class Harvester:
         for number, given in enumerate(self._page(delivery.path, unit).features, 1):
             position = f"{unit.id} {number}"
             if not isinstance(given, dict) or not isinstance(given.get("properties") or {}, dict):
-                yield Issue("quarantined", "unreadable-object", "not a GeoJSON feature", feature_type.name,
-                            position=position)
+                yield Issue("quarantined", "unreadable-object", _NO_FEATURE, feature_type.name, position=position)
                 continue
             values: dict[str, Any] = given.get("properties") or {}
             if values.keys() >= _OURS:
@@ -148,16 +152,21 @@ class Harvester:
             if not address:
                 break
             self._check_origin(address)
-        raise SourceError(f"{shown(self._parameters.url)}: neither the landing page of an OGC API - Features nor its "
-                          "collections; correct `url`")
+        raise SourceError(Text(
+            pl="to ani strona główna OGC API - Features, ani jej kolekcje; popraw `url`",
+            en="neither the landing page of an OGC API - Features nor its collections; correct"
+               " `url`").at(shown(self._parameters.url)))
 
     def _collection(self, name: str, address: str, described: Mapping[str, Any]) -> _Collection:
         """The collection of a feature type. Raises SourceError with what there is instead."""
         wanted = self._parameters.collections.get(name, name)
         there = {str(c.get("id")): c for c in described["collections"] if isinstance(c, dict)}
         if wanted not in there:
-            raise SourceError(f"{shown(address)}: no collection {wanted!r} for {name}; there are: "
-                              f"{', '.join(there) or 'none'}; set collections.{name}, or `delivers`")
+            raise SourceError(Text(
+                pl=f"nie ma kolekcji {wanted!r} dla {name}; są: {', '.join(there) or 'żadne'}; ustaw"
+                   f" collections.{name} albo `delivers`",
+                en=f"no collection {wanted!r} for {name}; there are: {', '.join(there) or 'none'}; set"
+                   f" collections.{name}, or `delivers`").at(shown(address)))
         given = there[wanted]
         items = _link(given, address, "items") or f"{address.partition('?')[0].rstrip('/')}/{wanted}/items"
         self._check_origin(items)
@@ -180,30 +189,46 @@ class Harvester:
         objects = 0
         while url is not None:
             if url in seen:
-                raise SourceError(f"{shown(url)}: the link to the next page leads back; tell the server's operator")
+                raise SourceError(Text(
+                    pl="odsyłacz do następnej strony prowadzi z powrotem; powiadom operatora serwera",
+                    en="the link to the next page leads back; tell the server's operator").at(shown(url)))
             seen.add(url)
             unit = Unit(f"{name}/{len(seen):06d}", shown(url), {"url": url, "crs": collection.crs}, collection.state)
             page = self._page((yield unit).path, unit)
             if page.matched is not None and matched not in (None, page.matched):
-                raise SourceError(f"{unit.origin}: {page.matched} objects are announced, {matched} were before: they "
-                                  "changed meanwhile; harvest again")
+                raise SourceError(Text(
+                    pl=f"zapowiedziano obiektów {page.matched}, przedtem {matched}: zmieniły się w trakcie; pobierz"
+                       " ponownie",
+                    en=f"{page.matched} objects are announced, {matched} were before: they changed meanwhile; harvest"
+                       " again").at(unit.origin))
             objects, matched, url = objects + len(page.features), page.matched, page.next
             if objects > self._parameters.max_features:
-                raise SourceError(f"{unit.origin}: more than {self._parameters.max_features} objects; if there are so "
-                                  "many, raise max_features")
+                raise SourceError(Text(
+                    pl=f"więcej niż {self._parameters.max_features} obiektów; jeśli tyle ich jest, podnieś"
+                       " max_features",
+                    en=f"more than {self._parameters.max_features} objects; if there are so many, raise"
+                       " max_features").at(unit.origin))
         if matched is not None and objects != matched:
-            raise SourceError(f"{shown(collection.items)}: {objects} objects came, {matched} are announced; harvest "
-                              "again, with a smaller limit if this stays")
+            raise SourceError(Text(
+                pl=f"przyszło obiektów {objects}, zapowiedziano {matched}; pobierz ponownie, a jeśli to nie minie, z"
+                   " mniejszym limit",
+                en=f"{objects} objects came, {matched} are announced; harvest again, with a smaller limit if this"
+                   " stays").at(shown(collection.items)))
 
     def _page(self, path: Path, unit: Unit) -> _Page:
         """A page as it lies in a file. Raises SourceError for anything else."""
         if path.stat().st_size > self._parameters.max_page_mb << 20:
-            raise SourceError(f"{unit.origin}: a page of more than {self._parameters.max_page_mb} MB; set a smaller "
-                              "limit, or raise max_page_mb")
+            raise SourceError(Text(
+                pl=f"strona większa niż {self._parameters.max_page_mb} MB; ustaw mniejszy limit albo podnieś"
+                   " max_page_mb",
+                en=f"a page of more than {self._parameters.max_page_mb} MB; set a smaller limit, or raise"
+                   " max_page_mb").at(unit.origin))
         document = _parsed(path.read_bytes(), unit.origin)
         features, matched = document.get("features"), document.get("numberMatched")
         if document.get("type") != "FeatureCollection" or not isinstance(features, list):
-            raise SourceError(f"{unit.origin}: no page of features but: {str(document)[:300]}")
+            raise SourceError(Text(
+                pl=f"to nie strona obiektów, lecz: {str(document)[:300]}",
+                en=f"no page of features but: {str(document)[:300]}").at(unit.origin))
         following = _link(document, unit.request["url"], "next")
         if following is not None:
             self._check_origin(following)
@@ -215,8 +240,10 @@ class Harvester:
     def _check_origin(self, address: str) -> None:
         """Raises SourceError for an address of another server: our headers, and our trust, are for the declared one."""
         if _origin(address) != _origin(self._parameters.url):
-            raise SourceError(f"{shown(self._parameters.url)}: it links to {shown(address)}, another server; declare "
-                              "the address that the server itself uses")
+            raise SourceError(Text(
+                pl=f"odsyła do {shown(address)}, innego serwera; zadeklaruj adres, którego używa sam serwer",
+                en=f"it links to {shown(address)}, another server; declare the address that the server itself"
+                   " uses").at(shown(self._parameters.url)))
 
 
 def _object(reader: FlatReader, values: dict[str, Any], given: dict[str, Any], srs: Srs, position: str
@@ -226,8 +253,8 @@ def _object(reader: FlatReader, values: dict[str, Any], given: dict[str, Any], s
         feature.id = None if given.get("id") is None else str(given["id"])
     try:
         feature.geometry, feature.srid = _geometry(given.get("geometry"), srs), srs.srid
-    except ValueError as error:
-        yield reader.issue(feature, "quarantined", Problem("unreadable-geometry", str(error), "geom"), values)
+    except GeometryError as error:
+        yield reader.issue(feature, "quarantined", Problem("unreadable-geometry", error.text, "geom"), values)
         return
     for problem in problems:
         yield reader.issue(feature, "warning", problem, values)
@@ -235,13 +262,15 @@ def _object(reader: FlatReader, values: dict[str, Any], given: dict[str, Any], s
 
 
 def _geometry(given: Any, srs: Srs) -> BaseGeometry | None:
-    """A GeoJSON geometry, x first. Raises ValueError."""
+    """A GeoJSON geometry, x first. Raises GeometryError."""
     if given is None:
         return None
     try:
         geometry = shapely.from_geojson(json.dumps(given))
     except (shapely.errors.ShapelyError, ValueError) as error:
-        raise ValueError(f"not a GeoJSON geometry: {str(error)[:200]}") from error
+        said = str(error)[:200]
+        raise GeometryError(Text(
+            pl=f"to nie geometria GeoJSON: {said}", en=f"not a GeoJSON geometry: {said}")) from error
     geometry = shapely.force_2d(geometry)
     return shapely.transform(geometry, lambda xy: xy[:, ::-1]) if srs.swapped else geometry
 
@@ -251,9 +280,13 @@ def _parsed(body: bytes, place: str) -> dict[str, Any]:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
         said = " ".join(body[:200].decode("utf-8", "replace").split())
-        raise SourceError(f"{place}: no JSON ({error}) but: {said}") from error
+        raise SourceError(Text(
+            pl=f"to nie JSON ({error}), lecz: {said}",
+            en=f"no JSON ({error}) but: {said}").at(place)) from error
     if not isinstance(document, dict):
-        raise SourceError(f"{place}: no JSON object but: {str(document)[:200]}")
+        raise SourceError(Text(
+            pl=f"to nie obiekt JSON, lecz: {str(document)[:200]}",
+            en=f"no JSON object but: {str(document)[:200]}").at(place))
     return document
 
 

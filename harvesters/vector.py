@@ -27,6 +27,7 @@ from sdi.harvest.gml.attributes import Problem
 from sdi.harvest.layers import Layer, layers, sort_of
 from sdi.harvest.unpack import contents, is_zip, member, refuse_encrypted
 from sdi.model.register import FeatureType
+from sdi.model.text import Text
 
 SUFFIXES = (".gpkg", ".parquet", ".fgb", ".zip")
 """What is taken from a folder."""
@@ -86,7 +87,9 @@ class Harvester:
         """A unit per file or address. Raises SourceError where there is none."""
         owned = {feature_type.name for feature_type in self._job.feature_types}
         if unknown := self._parameters.layers.keys() - owned:
-            raise SourceError(f"`layers` names {', '.join(sorted(unknown))}, which the source does not deliver")
+            raise SourceError(Text(
+                pl=f"`layers` wymienia {', '.join(sorted(unknown))}, czego źródło nie dostarcza",
+                en=f"`layers` names {', '.join(sorted(unknown))}, which the source does not deliver"))
         yield from self._deliveries.units()
 
     def fetch(self, unit: Unit, into: Path) -> None:
@@ -110,15 +113,22 @@ class Harvester:
                     yield from self._read(layer, file.name, feature_type)
         if not found:
             wanted = ", ".join(feature_type.name for feature_type in self._job.feature_types)
-            raise SourceError(f"{name}: nothing in it is called as {wanted}; it holds "
-                              f"{', '.join(strange) or 'nothing'}; say which is which under `layers`")
+            raise SourceError(Text(
+                pl=f"nic w nim nie nazywa się jak {wanted}; jest w nim {', '.join(strange) or 'pusto'}; podaj, co jest"
+                   " czym, w `layers`",
+                en=f"nothing in it is called as {wanted}; it holds {', '.join(strange) or 'nothing'}; say which is"
+                   " which under `layers`").at(name))
         for other in strange:
-            yield Issue("warning", "unread-layer", f"{other}: no feature type of this source; not read", position=name)
+            yield Issue("warning", "unread-layer", Text(
+                pl="żaden typ obiektów tego źródła; nie wczytano",
+                en="no feature type of this source; not read").at(other), position=name)
 
     def _read(self, layer: Layer, file: str, feature_type: FeatureType) -> Iterator[Read]:
         place = f"{file}:{layer.name}"
         if layer.objects > self._parameters.max_features:
-            raise SourceError(f"{place}: {layer.objects} objects; if there are so many, raise max_features")
+            raise SourceError(Text(
+                pl=f"{layer.objects} obiektów; jeśli tyle ich jest, podnieś max_features",
+                en=f"{layer.objects} objects; if there are so many, raise max_features").at(place))
         srid = self._srid(layer, place)
         register = self._job.registers[feature_type.register_id]
         given = self._parameters.layers.get(feature_type.name, VectorLayer())
@@ -136,17 +146,23 @@ class Harvester:
             yield feature
         yield from reader.issues(place, number)
         for warning in sorted(layer.warnings):
-            yield Issue("warning", "reader-warning", warning, feature_type.name, position=place)
+            yield Issue("warning", "reader-warning", Text.verbatim(warning), feature_type.name, position=place)
 
     def _srid(self, layer: Layer, place: str) -> int:
         """EPSG code of a layer's CRS. Raises SourceError where neither file nor declaration gives one."""
         given, known = self._parameters.crs, None if layer.crs is None else layer.crs.to_epsg()
         if known is None and given is None:
-            says = "names no CRS" if layer.crs is None else f"has the CRS {layer.crs.name!r}, which is not EPSG's"
-            raise SourceError(f"{place}: {says}; set `crs` to its EPSG code")
+            says = Text(pl="nie podaje układu współrzędnych", en="names no CRS") if layer.crs is None else Text(
+                pl=f"ma układ {layer.crs.name!r}, którego nie ma w EPSG",
+                en=f"has the CRS {layer.crs.name!r}, which is not EPSG's")
+            raise SourceError(Text(
+                pl=f"{says.pl}; ustaw `crs` na jego kod EPSG", en=f"{says.en}; set `crs` to its EPSG code").at(place))
         if known is not None and given not in (None, known):
-            raise SourceError(f"{place}: is in EPSG:{known} by its own account, `crs` says {given}; take `crs` out, or "
-                              "ask for a file that is right")
+            raise SourceError(Text(
+                pl=f"według samego pliku jest w EPSG:{known}, `crs` mówi {given}; usuń `crs` albo poproś o poprawny"
+                   " plik",
+                en=f"is in EPSG:{known} by its own account, `crs` says {given}; take `crs` out, or ask for a file that"
+                   " is right").at(place))
         return int(known or given or 0)
 
     def _feature_type(self, layer: str, stem: str | None) -> FeatureType | None:
@@ -169,9 +185,13 @@ class Harvester:
             return
         suffix = sort_of(delivery.path)
         if suffix == ".shp":
-            raise SourceError(f"{name}: a Shapefile is several files; deliver them together in a zip")
+            raise SourceError(Text(
+                pl="Shapefile to kilka plików; dostarcz je razem w zip",
+                en="a Shapefile is several files; deliver them together in a zip").at(name))
         if not suffix:
-            raise SourceError(f"{name}: neither GeoPackage, GeoParquet, FlatGeobuf nor a zip with such or Shapefiles")
+            raise SourceError(Text(
+                pl="to ani GeoPackage, ani GeoParquet, ani FlatGeobuf, ani zip z takimi lub z Shapefile",
+                en="neither GeoPackage, GeoParquet, FlatGeobuf nor a zip with such or Shapefiles").at(name))
         link = folder / f"delivery{suffix}"
         link.symlink_to(delivery.path.resolve())
         yield _File(link, PurePosixPath(file_name(delivery.unit)).stem, name)
@@ -183,8 +203,11 @@ class Harvester:
         parts = [info for found in chosen.values() for info in found.values()]
         refuse_encrypted(parts, name)
         if sum(info.file_size for info in parts) > limits.max_bytes:
-            raise SourceError(f"{name}: unpacks to more than {limits.max_bytes >> 20} MB; if that is meant, "
-                              "raise max_unpacked_mb in the source's file")
+            raise SourceError(Text(
+                pl=f"po rozpakowaniu ma ponad {limits.max_bytes >> 20} MB; jeśli tak ma być, podnieś max_unpacked_mb w"
+                   " pliku źródła",
+                en=f"unpacks to more than {limits.max_bytes >> 20} MB; if that is meant, raise max_unpacked_mb in the"
+                   " source's file").at(name))
         taken = {info.filename for info in parts}
         strange += [info.filename for info in infos.values() if info.filename not in taken]
         for number, (path, found) in enumerate(chosen.items()):
@@ -196,7 +219,9 @@ class Harvester:
                     shutil.copyfileobj(packed, out, 1 << 20)
             suffix = path.suffix.lower()
             if sort_of(place / f"layer{suffix}") != suffix:
-                raise SourceError(f"{inner}: not what its name says; ask for the delivery again")
+                raise SourceError(Text(
+                    pl="nie jest tym, co mówi nazwa; poproś o nową dostawę",
+                    en="not what its name says; ask for the delivery again").at(str(inner)))
             yield _File(place / f"layer{suffix}", path.stem, inner)
             shutil.rmtree(place)
 
@@ -210,5 +235,7 @@ class Harvester:
                       if other.with_suffix("") == stem and other.suffix.lower() in _COMPANIONS}
             for needed in (".dbf", ".shx"):
                 if needed not in found:
-                    raise SourceError(f"{path}: without its {needed} file; ask for the delivery again")
+                    raise SourceError(Text(
+                        pl=f"brakuje jego pliku {needed}; poproś o nową dostawę",
+                        en=f"without its {needed} file; ask for the delivery again").at(str(path)))
         return found

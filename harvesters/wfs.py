@@ -22,6 +22,7 @@ from sdi.harvest.http import Client, shown
 from sdi.harvest.tls import context
 from sdi.harvest.unpack import Limits, plain_or_gzip
 from sdi.model.register import FeatureType
+from sdi.model.text import Text
 
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+")]
 
@@ -141,7 +142,9 @@ class Harvester:
         """The pages of every owned feature type, after the server has been asked what it has."""
         unknown = [name for name in self._parameters.types if name not in self._types]
         if unknown:
-            raise SourceError(f"{self._origin}: `types` names {', '.join(unknown)}, which the source does not deliver")
+            raise SourceError(Text(
+                pl=f"`types` wymienia {', '.join(unknown)}, czego źródło nie dostarcza",
+                en=f"`types` names {', '.join(unknown)}, which the source does not deliver").at(self._origin))
         names = self._type_names(self._advertised())
         for feature_type in self._job.feature_types:
             yield from self._pages(feature_type, names[feature_type.name])
@@ -192,14 +195,20 @@ class Harvester:
              "REQUEST": "GetCapabilities"},
         )
         if b"<!DOCTYPE" in body:
-            raise SourceError(f"{self._origin}: no WFS capabilities but a document with a DOCTYPE, which is not read: "
-                              f"{exception_text(body)}")
+            raise SourceError(Text(
+                pl=f"to nie WFS Capabilities, lecz dokument z DOCTYPE, którego się nie czyta: {exception_text(body)}",
+                en="no WFS capabilities but a document with a DOCTYPE, which is not read:"
+                   f" {exception_text(body)}").at(self._origin))
         try:
             root = etree.fromstring(body, etree.XMLParser(**SAFE))
         except etree.XMLSyntaxError as error:
-            raise SourceError(f"{self._origin}: no WFS capabilities but: {exception_text(body)}") from error
+            raise SourceError(Text(
+                pl=f"to nie WFS Capabilities, lecz: {exception_text(body)}",
+                en=f"no WFS capabilities but: {exception_text(body)}").at(self._origin)) from error
         if local(root.tag) != "WFS_Capabilities":
-            raise SourceError(f"{self._origin}: no WFS capabilities but {local(root.tag)}: {exception_text(body)}")
+            raise SourceError(Text(
+                pl=f"to nie WFS Capabilities, lecz {local(root.tag)}: {exception_text(body)}",
+                en=f"no WFS capabilities but {local(root.tag)}: {exception_text(body)}").at(self._origin))
         return [
             (name.text or "").strip()
             for element in root.iter("{*}FeatureType")
@@ -216,11 +225,12 @@ class Harvester:
             match = match or [n for n in advertised if n.rpartition(":")[2].casefold() in known]
             match = match or [n for n in advertised if n.casefold() in {k.rpartition(":")[2] for k in known}]
             if not match:
-                sought = wanted or ", ".join(feature_type.wfs) or "no WFS has it"
-                raise SourceError(
-                    f"{self._origin}: no type for {name} ({sought}); "
-                    f"advertised are: {', '.join(advertised) or 'none'}; set types.{name}.type_name or `delivers`"
-                )
+                sought, there = wanted or ", ".join(feature_type.wfs), ", ".join(advertised)
+                raise SourceError(Text(
+                    pl=f"nie ma typu dla {name} ({sought or 'nie ma go żaden WFS'}); serwer ogłasza: {there or 'nic'};"
+                       f" ustaw types.{name}.type_name albo `delivers`",
+                    en=f"no type for {name} ({sought or 'no WFS has it'}); advertised are: {there or 'none'}; set"
+                       f" types.{name}.type_name or `delivers`").at(self._origin))
             found[name] = match[0]
         return found
 
@@ -238,8 +248,11 @@ class Harvester:
             asked = self._parameters.page_size
             progress.add(page)
             if progress.objects > self._parameters.max_features:
-                raise SourceError(f"{self._place(unit)}: more than {self._parameters.max_features} objects; "
-                                  "if there are so many, raise max_features")
+                raise SourceError(Text(
+                    pl=f"więcej niż {self._parameters.max_features} obiektów; jeśli tyle ich jest, podnieś"
+                       " max_features",
+                    en=f"more than {self._parameters.max_features} objects; if there are so many, raise"
+                       " max_features").at(self._place(unit)))
             # Some servers count only what they return: a first page that is full, or round as caps are, proves nothing.
             doubtful = number == 1 and page.objects > 0 and (page.objects >= asked or page.objects % 100 == 0)
             if progress.matched is not None and progress.objects > progress.matched:
@@ -259,10 +272,12 @@ class Harvester:
         else:
             whole = progress.objects != self._parameters.page_size
         if not whole or progress.pages > 1:
-            raise SourceError(
-                f"{self._place(unit)}: the server sends the same objects again ({len(progress.different)} different "
-                "so far), it ignores STARTINDEX; set `paging: none`, or raise page_size above the number of objects"
-            )
+            raise SourceError(Text(
+                pl=f"serwer przysyła wciąż te same obiekty (dotąd różnych {len(progress.different)}), pomija"
+                   " STARTINDEX; ustaw `paging: none` albo podnieś page_size powyżej liczby obiektów",
+                en=f"the server sends the same objects again ({len(progress.different)} different so far), it ignores"
+                   " STARTINDEX; set `paging: none`, or raise page_size above the number of"
+                   " objects").at(self._place(unit)))
 
     def _check_complete(self, unit: Unit, progress: _Progress) -> None:
         """Nothing is missing, as far as that can be told.
@@ -271,16 +286,18 @@ class Harvester:
         object twice can cause one such pair at each seam between two pages, and no more.
         """
         if progress.matched is not None and progress.objects < progress.matched:
-            raise SourceError(
-                f"{self._place(unit)}: {progress.objects} objects came ({len(progress.different)} different), "
-                f"{progress.matched} are announced; harvest again, with a smaller page_size if this stays"
-            )
+            raise SourceError(Text(
+                pl=f"przyszło obiektów {progress.objects} (różnych {len(progress.different)}), zapowiedziano"
+                   f" {progress.matched}; pobierz ponownie, a jeśli to nie minie, z mniejszym page_size",
+                en=f"{progress.objects} objects came ({len(progress.different)} different), {progress.matched} are"
+                   " announced; harvest again, with a smaller page_size if this stays").at(self._place(unit)))
         missing = progress.matched is None or len(progress.different) < progress.matched
         if missing and progress.again > progress.pages - 1:
-            raise SourceError(
-                f"{self._place(unit)}: {progress.again} objects came again on a later page, so as many may be missing: "
-                "the server has no stable order; set `extra: {sortBy: <its key>}`, or `paging: none`"
-            )
+            raise SourceError(Text(
+                pl=f"obiektów powtórzonych na późniejszej stronie: {progress.again}, więc tylu może brakować: serwer"
+                   " nie ma stałej kolejności; ustaw `extra: {sortBy: <jego klucz>}` albo `paging: none`",
+                en=f"{progress.again} objects came again on a later page, so as many may be missing: the server has no"
+                   " stable order; set `extra: {sortBy: <its key>}`, or `paging: none`").at(self._place(unit)))
 
     def _unit(self, feature_type: FeatureType, type_name: str, number: int, start: int) -> Unit:
         given = self._parameters

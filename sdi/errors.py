@@ -7,11 +7,32 @@ SdiError
 ├── DatabaseError        the database cannot be started or reached
 └── PublicationError     a tenant's services could not be built
 
-Each message says what is wrong, where, and what to do.
+Each message says what is wrong, where, and what to do. What reaches a clerk or a visitor says it in both languages.
 """
 
+from __future__ import annotations
 
-class SdiError(Exception):
+from sdi.model.text import Text
+
+
+class Told(Exception):
+    """An error that says what is wrong in the languages of a node; a plain string stands for itself in all of them."""
+
+    def __init__(self, text: Text | str) -> None:
+        self.text = text if isinstance(text, Text) else Text.verbatim(text)
+        super().__init__(text)
+
+    def __str__(self) -> str:
+        """In English, for logs and the command line."""
+        return self.text.en
+
+
+def told(error: BaseException) -> Text:
+    """What an error says; of one that is not ours its own words."""
+    return error.text if isinstance(error, Told) else Text.verbatim(str(error))
+
+
+class SdiError(Told):
     """Something the user can mend; the command line prints it without a traceback."""
 
 
@@ -29,6 +50,9 @@ class SettingsError(SdiError):
 
 class SourceError(SdiError):
     """A county source could not be read; says which, where and what to do."""
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(text)
 
 
 class DatabaseError(SdiError):

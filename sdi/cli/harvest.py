@@ -117,7 +117,7 @@ def _tell(outcome: Outcome, console: Console) -> None:
     console.print(f"{outcome.source}: {heading(outcome)}", highlight=False,
                   style="bold green" if outcome.good else "bold red")
     if outcome.message:
-        console.print(f"  {outcome.message}", highlight=False, markup=False)
+        console.print(f"  {outcome.message.en}", highlight=False, markup=False)
     if outcome.state == "refused":
         console.print(f"  to commit it all the same, after a look: sdi harvest --accept {outcome.run}",
                       highlight=False, markup=False)

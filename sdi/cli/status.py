@@ -38,7 +38,8 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
             found = source_statuses(connection, region, datetime.now(UTC))
             workers = connection.execute(query("schedule", "workers")).fetchone()
     if options.json:
-        facts = [{**asdict(status), "promise": status.promise} for status in found]
+        facts = [{**asdict(status), "problem": status.problem and status.problem.model_dump(),
+                  "promise": status.promise} for status in found]
         print(json.dumps(facts, ensure_ascii=False, indent=2, default=datetime.isoformat))
         return 0
     console = wide_console()
@@ -64,7 +65,7 @@ def _show(found: list[SourceStatus], console: Console) -> None:
     for status in found:
         if status.problem:
             after = f"; after a look: sdi harvest --accept {status.run}" if status.state == "refused" else ""
-            console.print(f"[red]{escape(status.source)}[/]: {escape(status.problem)}{after}", highlight=False)
+            console.print(f"[red]{escape(status.source)}[/]: {escape(status.problem.en)}{after}", highlight=False)
 
 
 def _age(status: SourceStatus) -> str:

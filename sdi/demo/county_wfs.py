@@ -31,6 +31,7 @@ from starlette.routing import Route
 from sdi.demo.geopackage import BUILDINGS, PARCELS
 from sdi.demo.units import SRID
 from sdi.errors import SourceError
+from sdi.model.text import Text
 from sdi.services.ows import fastcgi
 from sdi.services.ows.workers import MapservPool, write_config
 
@@ -116,7 +117,9 @@ def county_wfs(data: Path, port: int = 0) -> Iterator[str]:
     It dies with this process, however that ends. Raises SourceError where it does not come up.
     """
     if not data.is_file():
-        raise SourceError(f"no such file: {data}; `sdi demo --write-only` writes it")
+        raise SourceError(Text(
+            pl=f"nie ma pliku {data}; zapisuje go `sdi demo --write-only`",
+            en=f"no such file: {data}; `sdi demo --write-only` writes it"))
     if port == 0:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -144,7 +147,9 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: IO[bytes]) -> None:
     process.kill()
     log.seek(0)
     said = log.read().decode(errors="replace").strip()[-500:] or "no reason given"
-    raise SourceError(f"the county's WFS does not answer at {url}: {said}; SDI_DEMO_WFS_PORT moves it")
+    raise SourceError(Text(
+        pl=f"WFS powiatu nie odpowiada pod {url}: {said}; inny port wybiera SDI_DEMO_WFS_PORT",
+        en=f"the county's WFS does not answer at {url}: {said}; SDI_DEMO_WFS_PORT moves it"))
 
 
 def _leash(server: uvicorn.Server) -> None:

@@ -21,6 +21,7 @@ from sdi.demo.land import RIVER, ROAD
 from sdi.demo.survey import Survey, square_metres
 from sdi.demo.units import SRID
 from sdi.errors import SourceError
+from sdi.model.text import Text
 
 Row = Sequence[object]
 
@@ -101,14 +102,18 @@ def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> int:
 def _import(table: Path, name: str, into: Path) -> None:
     program = shutil.which("ogr2ogr")
     if program is None:
-        raise SourceError("no program `ogr2ogr` here; install it (Debian: apt-get install gdal-bin)")
+        raise SourceError(Text(
+            pl="nie ma tu programu `ogr2ogr`; zainstaluj go (Debian: apt-get install gdal-bin)",
+            en="no program `ogr2ogr` here; install it (Debian: apt-get install gdal-bin)"))
     done = subprocess.run(
         [program, "-f", "GPKG", *(["-update"] if into.exists() else []), str(into), str(table), "-nln", name,
          "-nlt", "POLYGON", "-a_srs", f"EPSG:{SRID}", "-gt", "65536", "-lco", "GEOMETRY_NAME=geom"],
         capture_output=True, text=True, check=False, env=_environment(),
     )
     if done.returncode:
-        raise SourceError(f"ogr2ogr could not write {into.name}: {done.stderr.strip()[-500:]}")
+        raise SourceError(Text(
+            pl=f"ogr2ogr nie zapisał {into.name}: {done.stderr.strip()[-500:]}",
+            en=f"ogr2ogr could not write {into.name}: {done.stderr.strip()[-500:]}"))
 
 
 def _environment() -> dict[str, str]:

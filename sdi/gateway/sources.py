@@ -14,7 +14,7 @@ from sdi.gateway.pages import Pages
 from sdi.gateway.problems import Problem, language_of
 from sdi.gateway.publications import Build
 from sdi.model.region import Region
-from sdi.model.text import Text
+from sdi.model.text import LANGUAGES, Text
 from sdi.records.places import public_text
 from sdi.store.status import SourceStatus, source_statuses
 
@@ -67,7 +67,8 @@ def public_facts(status: SourceStatus, region: Region) -> dict[str, Any]:
     return {
         **asdict(status),
         "promise": status.promise,
-        "problem": public_text(status.problem) if status.problem else None,
+        "problem": status.problem and {
+            language: public_text(status.problem.get(language)) for language in LANGUAGES},
         "title": source.title.model_dump() if source and source.title else None,
         "county": source.county if source else None,
         "county_name": unit.name if unit else None,

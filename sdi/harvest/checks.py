@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from sdi.harvest.evidence import Evidence, Sighting
 from sdi.model.region import Source
+from sdi.model.text import Text
 
 FEW = 20
 """Shares of fewer objects than this say nothing."""
@@ -38,11 +39,18 @@ class Check:
     passed: bool
     refuses: bool
     """False: a failure is a warning only."""
-    message: str
+    message: Text
 
     def as_json(self) -> dict[str, Any]:
         """For lineage and summaries."""
-        return asdict(self)
+        return {"name": self.name, "passed": self.passed, "refuses": self.refuses, "message": self.message.en,
+                "message_pl": self.message.pl}
+
+    @classmethod
+    def of_json(cls, given: dict[str, Any]) -> Check:
+        """As it was written; before it was written in Polish too, in English alone."""
+        message = Text(pl=given.get("message_pl", given["message"]), en=given["message"])
+        return cls(given["name"], given["passed"], given["refuses"], message)
 
 
 def check(source: Source, delivered: dict[str, Delivered], evidence: Evidence) -> list[Check]:
@@ -67,104 +75,145 @@ def fresh(source: Source, newest: datetime | None) -> Iterator[Check]:
     if most is None:
         return
     if newest is None:
-        yield Check("fresh", False, False, "no object carries a date, so it cannot be told how fresh the delivery is; "
-                                           "take expect.fresh_days out, or ask the county for a dated delivery")
+        yield Check("fresh", False, False, Text(
+            pl="żaden obiekt nie ma daty, więc nie wiadomo, jak świeża jest dostawa; usuń expect.fresh_days albo"
+               " poproś powiat o dostawę z datami",
+            en="no object carries a date, so it cannot be told how fresh the delivery is; take expect.fresh_days out,"
+               " or ask the county for a dated delivery"))
         return
     days = (datetime.now(UTC) - newest).total_seconds() / 86_400
-    yield Check("fresh", days <= most, False,
-                f"the newest object is of {newest:%Y-%m-%d}, {days:.0f} days old; {most:g} days may pass"
-                + ("" if days <= most else "; ask the county whether its service still follows the register"))
+    passed = days <= most
+    yield Check("fresh", passed, False, Text(
+        pl=f"najnowszy obiekt jest z {newest:%Y-%m-%d}, sprzed {days:.0f} dni; może minąć {most:g} dni"
+           + ("" if passed else "; zapytaj powiat, czy jego usługa nadąża za rejestrem"),
+        en=f"the newest object is of {newest:%Y-%m-%d}, {days:.0f} days old; {most:g} days may pass"
+           + ("" if passed else "; ask the county whether its service still follows the register")))
 
 
 def _anything(delivered: dict[str, Delivered]) -> Iterator[Check]:
     total = sum(part.current for part in delivered.values())
-    yield Check("delivers", total > 0, True,
-                f"{total} objects delivered" if total else
-                "the delivery holds no object that could be served; look whether the county's service is up, "
-                "whether the files are the right ones, and at the issues")
+    yield Check("delivers", total > 0, True, Text(
+        pl=f"obiekty w dostawie: {total}", en=f"{total} objects delivered") if total else Text(
+        pl="w dostawie nie ma żadnego obiektu, który można by udostępnić; sprawdź, czy usługa powiatu działa, czy to"
+           " właściwe pliki, i przejrzyj uwagi",
+        en="the delivery holds no object that could be served; look whether the county's service is up, whether the"
+           " files are the right ones, and at the issues"))
 
 
 def _bounds(source: Source, delivered: dict[str, Delivered]) -> Iterator[Check]:
     for name, fewest in source.expect.min.items():
         count = delivered[name].current if name in delivered else 0
-        yield Check("min", count >= fewest, True,
-                    f"{name}: {count} objects, at least {fewest} expected"
-                    + ("" if count >= fewest else "; it looks incomplete: ask the county, or lower expect.min"))
+        passed = count >= fewest
+        yield Check("min", passed, True, Text(
+            pl=f"{name}: obiektów jest {count}, oczekiwano co najmniej {fewest}"
+               + ("" if passed else "; dostawa wygląda na niepełną: zapytaj powiat albo obniż expect.min"),
+            en=f"{name}: {count} objects, at least {fewest} expected"
+               + ("" if passed else "; it looks incomplete: ask the county, or lower expect.min")))
     for name, most in source.expect.max.items():
         count = delivered[name].current if name in delivered else 0
-        yield Check("max", count <= most, False, f"{name}: {count} objects, at most {most} expected")
+        yield Check("max", count <= most, False, Text(
+            pl=f"{name}: obiektów jest {count}, oczekiwano najwyżej {most}",
+            en=f"{name}: {count} objects, at most {most} expected"))
 
 
 def _vanished(source: Source, delivered: dict[str, Delivered]) -> Iterator[Check]:
     for name, part in delivered.items():
         if part.before >= FEW:
             passed = part.vanished <= part.before * source.expect.vanished_max
-            yield Check(
-                "vanished", passed, True,
-                f"{name}: {part.vanished} of {part.before} objects are no longer delivered, "
-                f"{source.expect.vanished_max:.0%} may vanish at once"
-                + ("" if passed else "; it looks incomplete: ask the county, or raise expect.vanished_max"),
-            )
+            share = f"{source.expect.vanished_max:.0%}"
+            yield Check("vanished", passed, True, Text(
+                pl=f"{name}: z {part.before} obiektów {part.vanished} już nie ma w dostawie, naraz może zniknąć {share}"
+                   + ("" if passed else "; dostawa wygląda na niepełną: zapytaj powiat albo podnieś"
+                                        " expect.vanished_max"),
+                en=f"{name}: {part.vanished} of {part.before} objects are no longer delivered, {share} may vanish at"
+                   " once" + ("" if passed else "; it looks incomplete: ask the county, or raise"
+                                                " expect.vanished_max")))
 
 
 def _outside(source: Source, delivered: dict[str, Delivered]) -> Iterator[Check]:
     parts = {name: (part.outside, part.current) for name, part in delivered.items() if part.current >= FEW}
-    parts["all feature types"] = (
+    parts[""] = (
         sum(part.outside for part in delivered.values()), sum(part.current for part in delivered.values())
     )
     for name, (outside, current) in parts.items():
         passed = outside <= current * source.expect.outside_max
-        yield Check(
-            "outside", passed, True,
-            f"{name}: {outside} of {current} objects lie outside county {source.county}, "
-            f"{source.expect.outside_max:.0%} may"
-            + ("" if passed else "; the axes are swapped, the CRS is wrong, or it is another county's data"),
-        )
+        share = f"{source.expect.outside_max:.0%}"
+        yield Check("outside", passed, True, Text(
+            pl=f"{name or 'wszystkie typy obiektów'}: z {current} obiektów {outside} leży poza powiatem"
+               f" {source.county}, może {share}"
+               + ("" if passed else "; zamienione są osie, zły jest układ współrzędnych albo to dane innego powiatu"),
+            en=f"{name or 'all feature types'}: {outside} of {current} objects lie outside county {source.county},"
+               f" {share} may"
+               + ("" if passed else "; the axes are swapped, the CRS is wrong, or it is another county's data")))
 
 
 def _known(sighting: Sighting) -> Check:
     known = sighting.known
     what = f"{known.feature_type} {known.id}"
     if not sighting.delivered:
-        return Check("known", False, True, f"{what}: this known object is not in the delivery; it looks incomplete, or "
-                                           "the county has divided or renumbered the object: then correct expect.known")
+        return Check("known", False, True, Text(
+            pl=f"{what}: tego znanego obiektu nie ma w dostawie; wygląda na niepełną albo powiat podzielił lub"
+               " przenumerował obiekt: wtedy popraw expect.known",
+            en=f"{what}: this known object is not in the delivery; it looks incomplete, or the county has divided or"
+               " renumbered the object: then correct expect.known"))
     if sighting.geometry is None:
-        return Check("known", False, True, f"{what}: this known object came without a geometry")
+        return Check("known", False, True, Text(
+            pl=f"{what}: ten znany obiekt przyszedł bez geometrii",
+            en=f"{what}: this known object came without a geometry"))
     distance = sighting.distance_m
     if distance <= known.within_m:
-        return Check("known", True, True, f"{what} is where it should be ({distance:.0f} m, {known.within_m:g} m may)")
+        return Check("known", True, True, Text(
+            pl=f"{what} jest tam, gdzie powinien ({distance:.0f} m, może {known.within_m:g} m)",
+            en=f"{what} is where it should be ({distance:.0f} m, {known.within_m:g} m may)"))
     mirrored = sighting.mirrored_in
-    advice = (
-        f"it would be there with the axes swapped in EPSG:{mirrored}: set or change `axis` in the source's file"
-        if mirrored is not None else "the CRS is wrong, or expect.known is; swapping the axes would not put it right"
-    )
-    return Check("known", False, True, f"{what} is {distance / 1000:,.1f} km from where it should be; {advice}")
+    advice = Text(
+        pl="zły jest układ współrzędnych albo expect.known; zamiana osi tego nie naprawi",
+        en="the CRS is wrong, or expect.known is; swapping the axes would not put it right",
+    ) if mirrored is None else Text(
+        pl=f"byłby tam po zamianie osi w EPSG:{mirrored}: ustaw lub zmień `axis` w pliku źródła",
+        en=f"it would be there with the axes swapped in EPSG:{mirrored}: set or change `axis` in the source's file")
+    return Check("known", False, True, Text(
+        pl=f"{what} leży {distance / 1000:,.1f} km od miejsca, w którym powinien; {advice.pl}",
+        en=f"{what} is {distance / 1000:,.1f} km from where it should be; {advice.en}"))
 
 
 def _axes(source: Source, evidence: Evidence, known: bool) -> Check:
     """Whether the place of the objects proves the order of the axes: by known objects, else by the county's polygon."""
     if known:
-        return Check("axes", True, False, "known objects prove the order of the axes")
+        return Check("axes", True, False, Text(
+            pl="znane obiekty potwierdzają kolejność osi", en="known objects prove the order of the axes"))
     if not evidence.polygon:
-        return Check("axes", False, False, f"county {source.county} has no polygon in units.geojson: only the bounds "
-                     "around it were looked at, and the order of the axes is not proven; add one, or expect.known")
+        return Check("axes", False, False, Text(
+            pl=f"w units.geojson nie ma granic powiatu {source.county}: sprawdzono tylko prostokąt wokół niego, a"
+               " kolejność osi nie jest potwierdzona; dodaj granice albo expect.known",
+            en=f"county {source.county} has no polygon in units.geojson: only the bounds around it were looked at, and"
+               " the order of the axes is not proven; add one, or expect.known"))
     if evidence.mirrored_share > source.expect.outside_max:
-        return Check("axes", False, False, f"{evidence.mirrored_share:.0%} of county {source.county} would stay within "
-                     "it with the axes swapped: the order of the axes is not proven; add expect.known")
-    return Check("axes", True, False, "the county's polygon proves the order of the axes")
+        return Check("axes", False, False, Text(
+            pl=f"{evidence.mirrored_share:.0%} powiatu {source.county} po zamianie osi zostałoby w jego granicach:"
+               " kolejność osi nie jest potwierdzona; dodaj expect.known",
+            en=f"{evidence.mirrored_share:.0%} of county {source.county} would stay within it with the axes swapped:"
+               " the order of the axes is not proven; add expect.known"))
+    return Check("axes", True, False, Text(
+        pl="granice powiatu potwierdzają kolejność osi", en="the county's polygon proves the order of the axes"))
 
 
 def _tls(source: Source) -> Iterator[Check]:
     if source.tls is not None:
-        yield Check("tls", False, False, f"an exception from the verification of certificates: {source.tls}; "
-                                         "take `tls` out when the county has a certificate that can be verified")
+        yield Check("tls", False, False, Text(
+            pl=f"wyjątek od sprawdzania certyfikatów: {source.tls.text.pl}; usuń `tls`, gdy powiat będzie miał"
+               " certyfikat, który można sprawdzić",
+            en=f"an exception from the verification of certificates: {source.tls.text.en}; take `tls` out when the"
+               " county has a certificate that can be verified"))
 
 
 def _quarantined(source: Source, delivered: dict[str, Delivered]) -> Iterator[Check]:
     aside, read = (sum(getattr(part, name) for part in delivered.values()) for name in ("quarantined", "read"))
     passed = aside <= read * source.expect.quarantined_max
-    yield Check(
-        "quarantined", passed, True,
-        f"{aside} of {read} objects had to be set aside, {source.expect.quarantined_max:.0%} may"
-        + ("" if passed else "; see why with `sdi issues`, then ask the county, or raise expect.quarantined_max"),
-    )
+    share = f"{source.expect.quarantined_max:.0%}"
+    yield Check("quarantined", passed, True, Text(
+        pl=f"z {read} obiektów trzeba było wstrzymać {aside}, może {share}"
+           + ("" if passed else "; przyczyny pokazuje `sdi issues`; potem zapytaj powiat albo podnieś"
+                                " expect.quarantined_max"),
+        en=f"{aside} of {read} objects had to be set aside, {share} may"
+           + ("" if passed else "; see why with `sdi issues`, then ask the county, or raise expect.quarantined_max")))

@@ -18,6 +18,7 @@ from sdi.harvest.memory import Entries, Memory
 from sdi.model.issues import ISSUE_CODES, Severity
 from sdi.model.region import Region, Source
 from sdi.model.register import FeatureType, Register
+from sdi.model.text import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class Issue:
     severity: Severity
     code: str
     """One of sdi.model.issues."""
-    message: str
+    message: Text
     feature_type: str | None = None
     object_id: str | None = None
     field: str | None = None

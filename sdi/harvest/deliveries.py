@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sdi.errors import SourceError
 from sdi.harvest.contract import Unit
 from sdi.harvest.unpack import Limits
+from sdi.model.text import Text
 from sdi.model.trust import Tls
 
 if TYPE_CHECKING:
@@ -89,7 +90,9 @@ class Deliveries:
         try:
             shutil.copyfile(unit.request["path"], into)
         except OSError as error:
-            raise SourceError(f"{unit.origin}: cannot be read: {error.strerror}") from error
+            raise SourceError(Text(
+                pl=f"nie da się odczytać: {error.strerror}",
+                en=f"cannot be read: {error.strerror}").at(unit.origin)) from error
 
     def _files(self, given: str) -> list[tuple[Path, str]]:
         """Files and the names by which their units are known, in name order."""
@@ -102,10 +105,14 @@ class Deliveries:
         else:
             base = Path(place.anchor, *_plain_parts(place))
             if not base.is_dir() or base == place:
-                raise SourceError(f"{place}: no such file or folder; correct `path` or put the delivery there")
+                raise SourceError(Text(
+                    pl="nie ma takiego pliku ani folderu; popraw `path` albo umieść tam dostawę",
+                    en="no such file or folder; correct `path` or put the delivery there").at(str(place)))
             found = [file for file in base.glob(str(place.relative_to(base))) if file.is_file()]
         if not found:
-            raise SourceError(f"{place}: no delivery there; expected files ending in {', '.join(self._suffixes)}")
+            raise SourceError(Text(
+                pl=f"nie ma tam dostawy; oczekiwano plików o końcówkach {', '.join(self._suffixes)}",
+                en=f"no delivery there; expected files ending in {', '.join(self._suffixes)}").at(str(place)))
         return sorted((file, str(file.relative_to(base))) for file in found)
 
 

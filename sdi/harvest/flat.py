@@ -11,11 +11,13 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sdi.errors import SourceError
+from sdi.errors import SourceError, told
 from sdi.harvest.contract import Feature, Issue
 from sdi.harvest.gml.attributes import Problem
 from sdi.harvest.gml.values import Convert, UnknownCode, clean, converter, timestamp
+from sdi.harvest.values import BadValue
 from sdi.model.register import Attribute, FeatureType, Register
+from sdi.model.text import Text
 
 IDENTITY = ("id", "namespace", "version_id", "valid_from")
 """Properties by which a node like this one publishes whose object it is; a table with all of them is taken as ours."""
@@ -55,9 +57,13 @@ def match_columns(
     """
     for wanted, column in given.items():
         if wanted not in feature_type.attributes:
-            raise SourceError(f"columns: {feature_type.name} has no attribute {wanted!r}")
+            raise SourceError(Text(
+                pl=f"columns: {feature_type.name} nie ma atrybutu {wanted!r}",
+                en=f"columns: {feature_type.name} has no attribute {wanted!r}"))
         if column not in names:
-            raise SourceError(f"columns.{wanted}: no column {column!r}; there are: {', '.join(names)}")
+            raise SourceError(Text(
+                pl=f"columns.{wanted}: nie ma kolumny {column!r}; są: {', '.join(names)}",
+                en=f"columns.{wanted}: no column {column!r}; there are: {', '.join(names)}"))
     folded = {name.casefold(): name for name in names}
     found = Columns(ours=set(IDENTITY) <= set(names))
     claims = _claims(feature_type, given) if cut else {}
@@ -128,12 +134,17 @@ class FlatReader:
         """What is to be said about a table as a whole; names without values."""
         for column in self.columns.unknown:
             yield Issue("warning", "unknown-attribute",
-                        f"{self.feature_type.name}.{column}: not declared, not read ({objects} times)",
+                        Text(
+                pl=f"niezadeklarowane, nie wczytano ({objects} razy)",
+                en=f"not declared, not read ({objects} times)").at(f"{self.feature_type.name}.{column}"),
                         self.feature_type.name, field=column, position=name)
         for column, attributes in self.columns.unclear:
-            yield Issue("warning", "unclear-column",
-                        f"{column}: a cut name that may mean {' or '.join(attributes)}; not read; say which under "
-                        f"layers.{self.feature_type.name}.columns", self.feature_type.name, field=column, position=name)
+            yield Issue("warning", "unclear-column", Text(
+                pl=f"ucięta nazwa, która może znaczyć {' albo '.join(attributes)}; nie wczytano; podaj, która to, w"
+                   f" layers.{self.feature_type.name}.columns",
+                en=f"a cut name that may mean {' or '.join(attributes)}; not read; say which under"
+                   f" layers.{self.feature_type.name}.columns",
+            ).at(column), self.feature_type.name, field=column, position=name)
 
     def _identify(self, feature: Feature, values: Mapping[str, Any], problems: list[Problem]) -> None:
         texts: dict[str, str | None] = {}
@@ -141,7 +152,7 @@ class FlatReader:
             try:
                 texts[name] = clean(_text(values.get(name), many=False))
             except ValueError as error:
-                problems.append(Problem("bad-value", f"{name}: {error}", name))
+                problems.append(Problem("bad-value", told(error).at(name), name))
                 texts[name] = None
         feature.id, feature.namespace, feature.version_id = texts["id"], texts["namespace"], texts["version_id"]
         if (start := texts["valid_from"]) is None:
@@ -149,7 +160,9 @@ class FlatReader:
         try:
             feature.valid_from = timestamp(start)
         except ValueError as error:
-            problems.append(Problem("bad-value", f"valid_from: {start[:60]!r} is {error}", "valid_from"))
+            problems.append(Problem("bad-value", Text(
+                pl=f"{start[:60]!r} {told(error).pl}", en=f"{start[:60]!r} is {told(error).en}",
+            ).at("valid_from"), "valid_from"))
 
 
 def _conversion(attribute: Attribute, register: Register) -> Convert:
@@ -169,7 +182,8 @@ def _value(
     except ValueError as error:
         code = "unknown-code" if isinstance(error, UnknownCode) else "bad-value"
         shown = "" if text is None else f"{text[:200]!r} "
-        problems.append(Problem(code, f"{name}: {shown}{error}", name))
+        reason = told(error)
+        problems.append(Problem(code, Text(pl=f"{shown}{reason.pl}", en=f"{shown}{reason.en}").at(name), name))
         return None
 
 
@@ -191,4 +205,6 @@ def _text(value: Any, many: bool) -> str | None:
         case list() | tuple() if many:
             return ", ".join(text for part in value if (text := _text(part, many=False)))
         case _:
-            raise ValueError(f"a {type(value).__name__} where a single value belongs")
+            what = type(value).__name__
+            raise BadValue(Text(
+                pl=f"{what} tam, gdzie powinna być jedna wartość", en=f"a {what} where a single value belongs"))

@@ -14,6 +14,7 @@ from pyproj.exceptions import CRSError
 from shapely.geometry.base import BaseGeometry
 
 from sdi.model.register import GeometryType
+from sdi.model.text import Text
 
 SRID = 2180
 DECIMALS = 4
@@ -29,7 +30,29 @@ _TYPES: dict[GeometryType, frozenset[int]] = {
 """Shapely type ids that each geometry type allows."""
 _NAMES = ("Point", "LineString", "LinearRing", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon",
           "GeometryCollection")
+_SORTS: dict[GeometryType, Text] = {
+    "point": Text(pl="punkt", en="point"),
+    "line": Text(pl="linia", en="line"),
+    "polygon": Text(pl="wielokąt", en="polygon"),
+    "any": Text(pl="geometria", en="geometry"),
+}
+_REASONS = {
+    "Self-intersection": "samoprzecięcie",
+    "Ring Self-intersection": "pierścień przecina sam siebie",
+    "Hole lies outside shell": "dziura leży poza obrysem",
+    "Holes are nested": "dziury leżą jedna w drugiej",
+    "Nested shells": "części leżą jedna w drugiej",
+    "Interior is disconnected": "wnętrze nie jest spójne",
+    "Duplicate Rings": "powtórzony pierścień",
+    "Too few points in geometry component": "za mało punktów",
+    "Invalid Coordinate": "niedozwolona współrzędna",
+    "Ring is not closed": "pierścień nie jest zamknięty",
+}
+"""What GEOS finds wrong with a geometry (geos::operation::valid::TopologyValidationError), in Polish."""
 _MULTI = {0: shapely.multipoints, 1: shapely.multilinestrings, 3: shapely.multipolygons}
+
+_AXES_WRONG = Text(pl="zła jest kolejność osi", en="the order of the axes is wrong")
+_CRS_WRONG = Text(pl="zły jest układ współrzędnych", en="the CRS is wrong")
 
 Geometries = NDArray[np.object_]
 
@@ -39,7 +62,7 @@ class Fault:
     """What is wrong with one geometry; without `repaired` it cannot be used."""
 
     code: str
-    message: str
+    message: Text
     repaired: bool = False
     excerpt: str = ""
 
@@ -51,7 +74,7 @@ class Prepared:
     geometries: Geometries
     faults: dict[int, Fault] = field(default_factory=dict)
 
-    def _refuse(self, indexes: NDArray[np.intp], code: str, message: str, original: Geometries) -> None:
+    def _refuse(self, indexes: NDArray[np.intp], code: str, message: Text, original: Geometries) -> None:
         for index in indexes.tolist():
             self.faults[index] = Fault(code, message, excerpt=_wkt(original[index]))
         self.geometries[indexes] = None
@@ -71,12 +94,14 @@ def prepare(original: Geometries, srids: NDArray[np.int_], wanted: GeometryType)
 
 def _check_types(batch: Prepared, original: Geometries, wanted: GeometryType) -> None:
     empty = np.flatnonzero(shapely.is_empty(batch.geometries))
-    batch._refuse(empty, "empty-geometry", "the geometry has no coordinates", original)
+    batch._refuse(empty, "empty-geometry", Text(
+        pl="geometria nie ma współrzędnych", en="the geometry has no coordinates"), original)
     types = shapely.get_type_id(batch.geometries)
     wrong = (types >= 0) & ~np.isin(types, list(_TYPES[wanted]))
     for found in np.unique(types[wrong]).tolist():
-        batch._refuse(np.flatnonzero(wrong & (types == found)), "wrong-geometry-type",
-                      f"a {_NAMES[found]} where a {wanted} belongs", original)
+        batch._refuse(np.flatnonzero(wrong & (types == found)), "wrong-geometry-type", Text(
+            pl=f"{_NAMES[found]} tam, gdzie powinna być geometria typu {_SORTS[wanted].pl}",
+            en=f"a {_NAMES[found]} where a {_SORTS[wanted].en} belongs"), original)
 
 
 def _transform(batch: Prepared, original: Geometries, given: NDArray[np.intp], srid: int) -> None:
@@ -84,7 +109,9 @@ def _transform(batch: Prepared, original: Geometries, given: NDArray[np.intp], s
     try:
         transformer = _transformer(srid)
     except CRSError:
-        batch._refuse(given, "unknown-crs", f"EPSG:{srid} is no coordinate reference system that PROJ knows", original)
+        batch._refuse(given, "unknown-crs", Text(
+            pl=f"EPSG:{srid} nie jest układem współrzędnych znanym bibliotece PROJ",
+            en=f"EPSG:{srid} is no coordinate reference system that PROJ knows"), original)
         return
     subset = batch.geometries[given]
     coordinates, owner = shapely.get_coordinates(subset, return_index=True)
@@ -95,9 +122,10 @@ def _transform(batch: Prepared, original: Geometries, given: NDArray[np.intp], s
         mirrored, owner_of = shapely.get_coordinates(subset[bad], return_index=True)
         fitting = np.ones(len(bad), dtype=bool)
         fitting[np.unique(owner_of[~_possible(_transformed(mirrored[:, ::-1], transformer))])] = False
-        for chosen, cause in ((bad[fitting], "the order of the axes"), (bad[~fitting], "the CRS")):
-            batch._refuse(given[chosen], "impossible-coordinates",
-                          f"not in Poland when read as EPSG:{srid}: {cause} is wrong", original)
+        for chosen, cause in ((bad[fitting], _AXES_WRONG), (bad[~fitting], _CRS_WRONG)):
+            batch._refuse(given[chosen], "impossible-coordinates", Text(
+                pl=f"odczytane w EPSG:{srid} nie leży w Polsce: {cause.pl}",
+                en=f"not in Poland when read as EPSG:{srid}: {cause.en}"), original)
     good = np.ones(len(subset), dtype=bool)
     good[bad] = False
     batch.geometries[given[good]] = shapely.set_coordinates(
@@ -122,12 +150,15 @@ def _possible(coordinates: NDArray[np.float64]) -> NDArray[np.bool_]:
 def _repair(batch: Prepared, original: Geometries, wanted: GeometryType) -> None:
     invalid = np.flatnonzero(~shapely.is_valid(batch.geometries) & ~shapely.is_missing(batch.geometries))
     for index in invalid.tolist():
-        reason = shapely.is_valid_reason(batch.geometries[index])
+        what, mark, place = shapely.is_valid_reason(batch.geometries[index]).partition("[")
         repaired = _of_type(shapely.make_valid(batch.geometries[index]), wanted)
         batch.geometries[index] = repaired
         batch.faults[index] = Fault(
             "invalid-geometry",
-            f"invalid: {reason}; " + ("nothing is left of it" if repaired is None else "repaired"),
+            Text(pl=f"niepoprawna: {_REASONS.get(what, what)}{mark}{place}; "
+                    + ("nic z niej nie zostaje" if repaired is None else "naprawiono"),
+                 en=f"invalid: {what}{mark}{place}; "
+                    + ("nothing is left of it" if repaired is None else "repaired")),
             repaired=repaired is not None,
             excerpt=_wkt(original[index]),
         )

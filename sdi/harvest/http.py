@@ -13,9 +13,10 @@ from pathlib import Path
 import httpx
 
 from sdi import __version__
-from sdi.errors import SourceError
+from sdi.errors import SourceError, Told
 from sdi.harvest.tls import context, presented
 from sdi.harvest.unpack import Limits
+from sdi.model.text import Text
 
 ATTEMPTS = 5
 """How often one request is tried."""
@@ -86,7 +87,9 @@ class Client:
     def _once[T](self, url: str, params: Mapping[str, str] | None, take: Callable[[httpx.Response], T]) -> T:
         with self._open(url, params) as response:
             if "," in response.headers.get("Content-Encoding", ""):
-                raise SourceError(f"{shown(url)}: its answer is packed several times over, as a bomb would be")
+                raise SourceError(Text(
+                    pl="odpowiedź jest wielokrotnie spakowana, jak bomba",
+                    en="its answer is packed several times over, as a bomb would be").at(shown(url)))
             if not response.is_success:
                 raise _Refused(response)
             return take(response)
@@ -107,7 +110,9 @@ class Client:
                     request = _followed(url, request, response.next_request)
                 finally:
                     response.close()
-        raise SourceError(f"{shown(url)}: redirected again and again; correct the address in the source's file")
+        raise SourceError(Text(
+            pl="przekierowuje raz po raz; popraw adres w pliku źródła",
+            en="redirected again and again; correct the address in the source's file").at(shown(url)))
 
     def _pieces(self, response: httpx.Response, limits: Limits) -> Iterator[bytes]:
         """The body as it comes, unpacked. Raises SourceError for a bomb, ReadTimeout for a server that only drips."""
@@ -116,8 +121,11 @@ class Client:
             size += len(piece)
             received, took = response.num_bytes_downloaded, time.monotonic() - since
             if size > limits.most(received):
-                raise SourceError(f"{shown(str(response.url))}: {received >> 10} kB of its answer unpack to more than "
-                                  f"{limits.most(received) >> 20} MB; ask the county, or raise the limit of the source")
+                raise SourceError(Text(
+                    pl=f"{received >> 10} kB odpowiedzi po rozpakowaniu ma ponad {limits.most(received) >> 20} MB;"
+                       " zapytaj powiat albo podnieś limit źródła",
+                    en=f"{received >> 10} kB of its answer unpack to more than {limits.most(received) >> 20} MB; ask"
+                       " the county, or raise the limit of the source").at(shown(str(response.url))))
             if took > self._timeout_s and received < took * SLOWEST_BYTES_PER_S:
                 raise httpx.ReadTimeout(f"{received} bytes in {took:.0f} s", request=response.request)
             yield piece
@@ -129,13 +137,15 @@ class Client:
                 return ask()
             except _Refused as refused:
                 if refused.status not in _AGAIN or not left:
-                    raise SourceError(f"{shown(url)}: {refused}") from refused
+                    raise SourceError(refused.text.at(shown(url))) from refused
                 wait = max(wait, refused.retry_after_s)
             except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-                raise SourceError(f"{shown(url)}: {error}; correct the address in the source's file") from error
+                raise SourceError(Text(
+                    pl=f"{error}; popraw adres w pliku źródła",
+                    en=f"{error}; correct the address in the source's file").at(shown(url))) from error
             except httpx.HTTPError as error:
                 if not left or any(sign in str(error) for sign in _HOPELESS):
-                    raise SourceError(_silence(url, error)) from error
+                    raise SourceError(_silence(error).at(shown(url))) from error
             time.sleep(min(wait, LONGEST_WAIT_S) * random.uniform(0.9, 1.1))
             wait *= 2
         raise AssertionError("unreachable")
@@ -158,43 +168,68 @@ def _followed(url: str, asked: httpx.Request, redirected: httpx.Request) -> http
     """
     new = redirected.url
     if new.scheme not in ("http", "https"):
-        raise SourceError(f"{shown(url)}: redirected to {shown(str(new))}, which is no web address; ask the county")
+        raise SourceError(Text(
+            pl=f"przekierowuje do {shown(str(new))}, co nie jest adresem sieciowym; zapytaj powiat",
+            en=f"redirected to {shown(str(new))}, which is no web address; ask the county").at(shown(url)))
     if new.host != asked.url.host:
-        raise SourceError(f"{shown(url)}: redirected to another host: {shown(str(new.copy_with(query=None)))}; if the "
-                          "county confirms that it has moved, put that address in the source's file")
+        raise SourceError(Text(
+            pl=f"przekierowuje na inny serwer: {shown(str(new.copy_with(query=None)))}; jeśli powiat potwierdzi"
+               " przeniesienie, wpisz ten adres do pliku źródła",
+            en=f"redirected to another host: {shown(str(new.copy_with(query=None)))}; if the county confirms that it"
+               " has moved, put that address in the source's file").at(shown(url)))
     if asked.url.scheme == "https" and new.scheme != "https":
-        raise SourceError(f"{shown(url)}: redirected from https to http; if that is meant, declare http")
+        raise SourceError(Text(
+            pl="przekierowuje z https na http; jeśli tak ma być, zadeklaruj http",
+            en="redirected from https to http; if that is meant, declare http").at(shown(url)))
     return redirected
 
 
-class _Refused(Exception):
+_ADVICE = {
+    401: Text(pl="wymaga nazwy użytkownika i hasła", en="it wants a user name and password"),
+    403: Text(pl="nie wpuszcza nas: poproś powiat o dostęp", en="it does not let us in: ask the county for access"),
+    404: Text(pl="niczego tam nie ma: zapytaj powiat o nowy adres",
+              en="nothing is there: ask the county for the new address"),
+    429: Text(pl="chce mniej zapytań: pobieraj o innej porze",
+              en="it wants fewer requests: harvest it at another time"),
+}
+_LATER = Text(pl="spróbuj później albo zapytaj powiat", en="try again later, or ask the county")
+_ADDRESS = Text(pl="sprawdź adres", en="see the address")
+
+
+class _Refused(Told):
     """An answer with a status that is no success, in words."""
 
     def __init__(self, response: httpx.Response) -> None:
         self.status = response.status_code
         given = response.headers.get("Retry-After", "")
         self.retry_after_s = float(given) if given.isdecimal() else 0.0
-        advice = {
-            401: "it wants a user name and password",
-            403: "it does not let us in: ask the county for access",
-            404: "nothing is there: ask the county for the new address",
-            429: "it wants fewer requests: harvest it at another time",
-        }.get(self.status, "try again later, or ask the county" if response.is_server_error else "see the address")
+        advice = _ADVICE.get(self.status, _LATER if response.is_server_error else _ADDRESS)
         body = next(response.iter_bytes(), b"")[:5_000].decode(response.encoding or "utf-8", "replace")
         said = " ".join(re.sub(r"<[^>]*>", " ", body).split())[:300]
-        words = f"; it says: {said}" if said else ""
-        super().__init__(f"HTTP {self.status} {response.reason_phrase}; {advice}{words}")
+        status = f"HTTP {self.status} {response.reason_phrase}"
+        super().__init__(Text(
+            pl=f"{status}; {advice.pl}" + (f"; mówi: {said}" if said else ""),
+            en=f"{status}; {advice.en}" + (f"; it says: {said}" if said else "")))
 
 
-def _silence(url: str, error: httpx.HTTPError) -> str:
+def _silence(error: httpx.HTTPError) -> Text:
     if isinstance(error, httpx.TimeoutException):
-        return f"{shown(url)}: no answer in time; raise timeout_s or try again later"
+        return Text(pl="brak odpowiedzi na czas; podnieś timeout_s albo spróbuj później",
+                    en="no answer in time; raise timeout_s or try again later")
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         address = error.request.url
         found = presented(address.host, address.port or 443)
-        pin = f", or confirm by telephone that it is theirs: then `tls: {{pin_sha256: {found}}}`" if found else ""
-        return f"{shown(url)}: its certificate cannot be verified ({error}); the county must renew it{pin}"
+        pin = f"`tls: {{pin_sha256: {found}}}`"
+        return Text(
+            pl=f"nie da się sprawdzić jego certyfikatu ({error}); powiat musi go odnowić"
+               + (f"; albo potwierdź telefonicznie, że to jego: wtedy {pin}" if found else ""),
+            en=f"its certificate cannot be verified ({error}); the county must renew it"
+               + (f", or confirm by telephone that it is theirs: then {pin}" if found else ""))
     if "UNSAFE_LEGACY_RENEGOTIATION_DISABLED" in str(error):
-        return (f"{shown(url)}: its server does not know RFC 5746; the county must update it; until then "
-                "`tls: {legacy_renegotiation: true}` in the source's file")
-    return f"{shown(url)}: {str(error) or type(error).__name__}; is the address right, is the server up?"
+        until = "`tls: {legacy_renegotiation: true}`"
+        return Text(
+            pl=f"serwer nie zna RFC 5746; powiat musi go zaktualizować; do tego czasu {until} w pliku źródła",
+            en=f"its server does not know RFC 5746; the county must update it; until then {until} in the source's file")
+    said = str(error) or type(error).__name__
+    return Text(pl=f"{said}; czy adres jest właściwy, czy serwer działa?",
+                en=f"{said}; is the address right, is the server up?")

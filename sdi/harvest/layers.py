@@ -27,6 +27,7 @@ from pyarrow import parquet
 from shapely.geometry.base import BaseGeometry
 
 from sdi.errors import SourceError
+from sdi.model.text import Text
 
 BATCH = 4_000
 """Objects in memory at once."""
@@ -47,7 +48,7 @@ class Row(NamedTuple):
     """From 1, in the order of the file."""
     values: dict[str, Any]
     geometry: BaseGeometry | None
-    fault: str | None
+    fault: Text | None
     """Why there is no geometry where the file has one."""
 
 
@@ -103,11 +104,14 @@ def _readable(name: str) -> Iterator[None]:
     try:
         yield
     except UnicodeDecodeError as error:
-        raise SourceError(f"{name}: text that is not {error.encoding}; set `encoding`, or ask for the file in UTF-8"
-                          ) from error
+        raise SourceError(Text(
+            pl=f"tekst nie jest w {error.encoding}; ustaw `encoding` albo poproś o plik w UTF-8",
+            en=f"text that is not {error.encoding}; set `encoding`, or ask for the file in UTF-8").at(name)) from error
     except _ERRORS as error:
         said = " ".join(str(error).split())[:300]
-        raise SourceError(f"{name}: damaged or cut off: {said}; ask for the delivery again") from error
+        raise SourceError(Text(
+            pl=f"uszkodzony lub ucięty: {said}; poproś o nową dostawę",
+            en=f"damaged or cut off: {said}; ask for the delivery again").at(name)) from error
 
 
 @contextmanager
@@ -132,7 +136,9 @@ class _Gdal:
         with _noted(self.warnings):
             facts = pyogrio.read_info(path, **self._arguments)
         if facts["driver"] != driver:
-            raise SourceError(f"{name}: reads as {facts['driver']}, which is not {driver}; ask for the delivery again")
+            raise SourceError(Text(
+                pl=f"odczytuje się jako {facts['driver']}, a to nie {driver}; poproś o nową dostawę",
+                en=f"reads as {facts['driver']}, which is not {driver}; ask for the delivery again").at(name))
         self.columns = tuple(map(str, facts["fields"]))
         self.crs = None if not facts["crs"] else pyproj.CRS.from_user_input(facts["crs"])
         self.objects = objects if objects is not None else facts["features"]
@@ -151,14 +157,18 @@ class _Gdal:
                 fids = batch.column(facts["fid_column"]).to_pylist()
                 wkb = batch.column(facts["geometry_name"] or "wkb_geometry").to_pylist()
                 shapes, faults = _geometries(wkb)
-                for at in (at for at, fault in faults.items() if fault == _CURVED):
+                for at in [at for at, fault in faults.items() if fault is _CURVED]:
                     shapes[at] = self._stroked(fids[at])
-                    faults[at] = "" if shapes[at] is not None else "a curve that cannot be stroked"
+                    if shapes[at] is not None:
+                        del faults[at]
                 yield from _rows(batch.select(columns).to_pylist(), shapes, faults, number)
                 number += len(fids)
         if 0 <= self.objects != number:
-            raise SourceError(f"{self._name}: {number} objects came of {self.objects} in {self.name}: it is damaged or "
-                              "cut off; ask for the delivery again")
+            raise SourceError(Text(
+                pl=f"z {self.objects} obiektów w {self.name} przyszło {number}: uszkodzony lub ucięty; poproś o nową"
+                   " dostawę",
+                en=f"{number} objects came of {self.objects} in {self.name}: it is damaged or cut off; ask for the"
+                   " delivery again").at(self._name))
 
     def _next(self, batches: Iterator[Any]) -> Any:
         with _noted(self.warnings):
@@ -183,15 +193,20 @@ class _Parquet:
             self._geometry = str(geo["primary_column"])
             column = geo["columns"][self._geometry]
             if column["encoding"] != "WKB":
-                raise SourceError(f"{name}: geometries as {column['encoding']}; ask for GeoParquet with WKB")
+                raise SourceError(Text(
+                    pl=f"geometrie jako {column['encoding']}; poproś o GeoParquet z WKB",
+                    en=f"geometries as {column['encoding']}; ask for GeoParquet with WKB").at(name))
             crs = column.get("crs", "OGC:CRS84")
             self.crs = None if crs is None else pyproj.CRS.from_user_input(crs)
         except (KeyError, TypeError, ValueError, pyproj.exceptions.CRSError) as error:
-            raise SourceError(f"{name}: Parquet without the metadata of GeoParquet ({error!r}); ask for GeoParquet"
-                              ) from error
+            raise SourceError(Text(
+                pl=f"Parquet bez metadanych GeoParquet ({error!r}); poproś o GeoParquet",
+                en=f"Parquet without the metadata of GeoParquet ({error!r}); ask for GeoParquet").at(name)) from error
         unpacked = sum(facts.row_group(number).total_byte_size for number in range(facts.num_row_groups))
         if unpacked > max_bytes:
-            raise SourceError(f"{name}: unpacks to {unpacked >> 20} MB; if that is meant, raise max_unpacked_mb")
+            raise SourceError(Text(
+                pl=f"po rozpakowaniu ma {unpacked >> 20} MB; jeśli tak ma być, podnieś max_unpacked_mb",
+                en=f"unpacks to {unpacked >> 20} MB; if that is meant, raise max_unpacked_mb").at(name))
         self.objects = facts.num_rows
         self.columns = tuple(field.name for field in schema if field.name != self._geometry
                              and not pa.types.is_struct(field.type) and not pa.types.is_map(field.type))
@@ -207,16 +222,17 @@ class _Parquet:
                 number += batch.num_rows
 
 
-_CURVED = "curved"
+_CURVED = Text(pl="krzywa, której nie da się przybliżyć odcinkami", en="a curve that cannot be stroked")
+_NO_WKB = Text(pl="to nie geometria w WKB", en="not a geometry in WKB")
 
 
-def _rows(values: list[dict[str, Any]], shapes: NDArray[np.object_], faults: dict[int, str], before: int
+def _rows(values: list[dict[str, Any]], shapes: NDArray[np.object_], faults: dict[int, Text], before: int
           ) -> Iterator[Row]:
     for at, (row, shape) in enumerate(zip(values, shapes.tolist(), strict=True)):
-        yield Row(before + at + 1, row, shape, faults.get(at) or None)
+        yield Row(before + at + 1, row, shape, faults.get(at))
 
 
-def _geometries(wkb: list[bytes | None]) -> tuple[NDArray[np.object_], dict[int, str]]:
+def _geometries(wkb: list[bytes | None]) -> tuple[NDArray[np.object_], dict[int, Text]]:
     """Geometries from WKB, two-dimensional, and why some are missing, by index."""
     try:
         shapes = shapely.from_wkb(np.array(wkb, dtype=object), on_invalid="ignore")
@@ -224,7 +240,7 @@ def _geometries(wkb: list[bytes | None]) -> tuple[NDArray[np.object_], dict[int,
     except NotImplementedError:
         shapes = np.array([None] * len(wkb), dtype=object)
         curved = {at for at, one in enumerate(wkb) if not _fits(shapes, at, one)}
-    faults = {at: _CURVED if at in curved else "not a geometry in WKB"
+    faults = {at: _CURVED if at in curved else _NO_WKB
               for at, (one, shape) in enumerate(zip(wkb, shapes, strict=True)) if one is not None and shape is None}
     return shapely.force_2d(shapes), faults
 
@@ -261,5 +277,7 @@ def _dbf_encoding(path: Path, name: str, given: str | None) -> str | None:
     with table.open("rb") as file:
         head = file.read(32)
     if given is None and not path.with_suffix(".cpg").is_file() and (len(head) < 30 or head[29] in _UNSTATED):
-        raise SourceError(f"{name}: names no encoding of its texts; set `encoding` to cp1250, iso-8859-2, utf-8 …")
+        raise SourceError(Text(
+            pl="nie podaje kodowania tekstów; ustaw `encoding`: cp1250, iso-8859-2, utf-8 …",
+            en="names no encoding of its texts; set `encoding` to cp1250, iso-8859-2, utf-8 …").at(name))
     return given

@@ -16,6 +16,7 @@ from sdi.harvest.contract import Unit
 from sdi.harvest.load import Tally
 from sdi.model.region import Source
 from sdi.model.register import FeatureType
+from sdi.model.text import Text
 from sdi.store.staging import create_stage, drop_stage, staged
 
 State = Literal["running", "committed", "unchanged", "refused", "failed"]
@@ -25,6 +26,8 @@ RESUMED_WITHIN = "24 hours"
 """An older unfinished run is not gone on with: its pages would be mixed with those of another day."""
 PATIENCE_S = 5.0
 """How long to wait for the session of a killed run to end."""
+INTERRUPTED = Text(pl="przerwane; późniejszy przebieg zaczął od nowa",
+                   en="it was interrupted, and a later run began anew")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,11 @@ def lock_source(connection: Connection, source: str) -> None:
     while not _one(connection, "lock_source", source=source)[0]:
         if time.monotonic() > deadline:
             holder = connection.execute(query("harvest", "source_holder"), {"source": source}).fetchone()
-            who = f" by {holder[0]}" if holder else ""
-            raise SourceError(f"{source} is already being harvested{who}; wait until it has ended, or stop it")
+            raise SourceError(Text(
+                pl=f"{source} jest już pobierane" + (f" przez {holder[0]}" if holder else "")
+                   + "; poczekaj, aż to się skończy, albo to zatrzymaj",
+                en=f"{source} is already being harvested" + (f" by {holder[0]}" if holder else "")
+                   + "; wait until it has ended, or stop it"))
         time.sleep(0.1)
 
 
@@ -100,16 +106,25 @@ class Run:
         """
         state, summary, newer = _one(connection, "refused_run", run=run, source=source.id)
         if state != "refused":
-            raise SourceError(f"run {run} of {source.id} is {state}; only a run that was refused can be accepted")
+            raise SourceError(Text(
+                pl=f"przebieg {run} źródła {source.id} ma stan {state}; przyjąć można tylko odrzucony (refused)",
+                en=f"run {run} of {source.id} is {state}; only a run that was refused can be accepted"))
         if newer is not None:
-            raise SourceError(f"run {run} of {source.id} cannot be accepted: run {newer} came after it; harvest again")
+            raise SourceError(Text(
+                pl=f"przebiegu {run} źródła {source.id} nie można przyjąć: po nim był przebieg {newer}; pobierz"
+                   " ponownie",
+                en=f"run {run} of {source.id} cannot be accepted: run {newer} came after it; harvest again"))
         if not summary.get("stage"):
-            raise SourceError(f"run {run} of {source.id} has left no stage; harvest again")
+            raise SourceError(Text(
+                pl=f"przebieg {run} źródła {source.id} nie zostawił danych do przyjęcia; pobierz ponownie",
+                en=f"run {run} of {source.id} has left no stage; harvest again"))
         found = cls(connection, run, source, summary.get("left_out_classes", {}))
         found.resolved = summary.get("resolved", {})
         lost = sum(sum(part.values()) for part in found.resolved.values())
         if staged(connection, run) + lost != sum(unit.staged for unit in found.units().values()):
-            raise SourceError(f"run {run} of {source.id}: a crash of the database took its stage; harvest again")
+            raise SourceError(Text(
+                pl=f"przebieg {run} źródła {source.id}: awaria bazy zabrała dane do przyjęcia; pobierz ponownie",
+                en=f"run {run} of {source.id}: a crash of the database took its stage; harvest again"))
         return found
 
     def _whole(self) -> bool:
@@ -120,7 +135,7 @@ class Run:
         with self.connection.transaction():
             drop_stage(self.connection, self.run)
             if state == "running":
-                self.close("failed", "it was interrupted, and a later run began anew", {})
+                self.close("failed", INTERRUPTED, {})
             else:
                 kept = {key: value for key, value in summary.items() if key != "stage"}
                 self._execute("note_progress", summary=Jsonb(kept))
@@ -144,11 +159,12 @@ class Run:
         self._execute("finish_unit", unit=unit, read=tally.read, staged=tally.staged,
                       quarantined=tally.quarantined, left_out=tally.left_out.total())
 
-    def close(self, state: State, message: str | None, summary: dict[str, Any]) -> None:
+    def close(self, state: State, message: Text | None, summary: dict[str, Any]) -> None:
         """The run ends."""
-        self._execute("close_run", state=state, message=message, summary=Jsonb(summary))
+        self._execute("close_run", state=state, message=message and message.en, message_pl=message and message.pl,
+                      summary=Jsonb(summary))
 
-    def fail(self, message: str) -> None:
+    def fail(self, message: Text) -> None:
         """The run failed; its stage stays, and the next run goes on with it if nothing else has changed."""
         self.close("failed", message, {"left_out_classes": self.left_out, "stage": True})
 
@@ -170,7 +186,7 @@ class Run:
         """The issues of the source itself go: its checks are made anew."""
         self._execute("drop_source_issues")
 
-    def end(self, state: Literal["committed", "unchanged"], message: str | None, summary: dict[str, Any]) -> None:
+    def end(self, state: Literal["committed", "unchanged"], message: Text | None, summary: dict[str, Any]) -> None:
         """The run ends well: its stage goes, and of all runs of the source only this one keeps its issues."""
         drop_stage(self.connection, self.run)
         self._execute("drop_earlier_issues", source=self.source.id)

@@ -8,6 +8,7 @@ from typing import Any
 
 from sdi.errors import SourceError
 from sdi.harvest.contract import Harvester
+from sdi.model.text import Text
 
 
 def kinds() -> list[str]:
@@ -19,6 +20,8 @@ def kinds() -> list[str]:
 def harvester(kind: str) -> type[Harvester[Any]]:
     """The harvester of a kind. Raises SourceError that lists the kinds there are."""
     if kind not in kinds():
-        raise SourceError(f"no such kind of source: {kind!r}; there are: {', '.join(kinds())}")
+        raise SourceError(Text(
+            pl=f"nie ma źródeł rodzaju {kind!r}; są: {', '.join(kinds())}",
+            en=f"no such kind of source: {kind!r}; there are: {', '.join(kinds())}"))
     found: type[Harvester[Any]] = importlib.import_module(f"harvesters.{kind}").Harvester
     return found

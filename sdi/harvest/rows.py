@@ -13,12 +13,14 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from sdi.errors import told
 from sdi.harvest import geometry, places
 from sdi.harvest.contract import Feature, Issue
 from sdi.harvest.values import CONVERTERS, Convert, Value, moment
 from sdi.model.issues import Severity
 from sdi.model.region import Source
 from sdi.model.register import FeatureType
+from sdi.model.text import Text
 
 _CADASTRAL_UNIT = re.compile(r"(\d{6})_\d")
 
@@ -108,8 +110,9 @@ class Rows:
             text = "" if given is None else str(given).strip().replace("\0", "")
             ids.append(text or None)
             if not text:
-                hint = "" if key is None else f" (neither an IIP identifier nor {key})"
-                self._report(index, "quarantined", "missing-id", f"no identifier{hint}")
+                self._report(index, "quarantined", "missing-id", Text(
+                    pl="brak identyfikatora" + ("" if key is None else f" (ani identyfikatora IIP, ani {key})"),
+                    en="no identifier" + ("" if key is None else f" (neither an IIP identifier nor {key})")))
         return ids
 
     def _judge_shapes(self) -> None:
@@ -122,10 +125,11 @@ class Rows:
                 elif column == "geom":
                     self._report(index, "quarantined", fault.code, fault.message, None, fault.excerpt)
                 else:
-                    self._report(index, "warning", fault.code, f"{fault.message}; left empty", column, fault.excerpt)
+                    self._report(index, "warning", fault.code, _left_empty(fault.message), column, fault.excerpt)
         for index, feature in enumerate(self.features):
             if feature.geometry is None:
-                self._report(index, "warning", "no-geometry", "the object has no geometry")
+                self._report(index, "warning", "no-geometry", Text(
+                    pl="obiekt nie ma geometrii", en="the object has no geometry"))
 
     def _times(self, name: str, severity: Severity = "warning") -> list[str | None]:
         """Life cycle times with their offsets; `severity` of those that cannot be read."""
@@ -134,7 +138,9 @@ class Rows:
         unreadable = {text for text, value in parsed.items() if value is None and text and text.strip()}
         for index, text in enumerate(given if unreadable else ()):
             if text in unreadable:
-                self._report(index, severity, "unreadable-time", f"{text[:60]!r} is no date or time by ISO 8601", name)
+                self._report(index, severity, "unreadable-time", Text(
+                    pl=f"{text[:60]!r} nie jest datą ani czasem według ISO 8601",
+                    en=f"{text[:60]!r} is no date or time by ISO 8601"), name)
         return [parsed[text] for text in given]
 
     def _values(self, name: str, convert: Convert) -> Column:
@@ -149,7 +155,7 @@ class Rows:
         try:
             return convert(value)
         except ValueError as error:
-            self._report(index, "warning", "bad-value", f"{str(value)[:60]!r}: {error}; left empty", name)
+            self._report(index, "warning", "bad-value", _left_empty(told(error).at(repr(str(value)[:60]))), name)
             return None
 
     def _communes(self, points: places.Points) -> list[str | None]:
@@ -162,15 +168,16 @@ class Rows:
             if match is not None and match[1].startswith(county):
                 communes[index] = match[1]
             elif match is not None:
-                message = f"{match[1]} is not a commune of county {county}; the location decides"
-                self._report(index, "warning", "foreign-commune", message, name)
+                self._report(index, "warning", "foreign-commune", Text(
+                    pl=f"{match[1]} nie jest gminą powiatu {county}; rozstrzyga położenie",
+                    en=f"{match[1]} is not a commune of county {county}; the location decides"), name)
         left = [index for index, commune in enumerate(communes) if commune is None]
         for index, commune in zip(left, self.places.commune(points[left]), strict=True):
             communes[index] = commune or self.source.commune
         return communes
 
     def _report(
-        self, index: int, severity: Severity, code: str, message: str, name: str | None = None, excerpt: str = ""
+        self, index: int, severity: Severity, code: str, message: Text, name: str | None = None, excerpt: str = ""
     ) -> None:
         """An issue with an object of the batch; nothing more of one that is set aside already."""
         if not self.kept[index]:
@@ -180,6 +187,10 @@ class Rows:
         issue = Issue(severity, code, message, self.feature_type.name, self.ids[index], name,
                       self.features[index].position, excerpt)
         self.issues.append((issue, self.shapes["geom"].geometries[index]))
+
+
+def _left_empty(message: Text) -> Text:
+    return Text(pl=f"{message.pl}; pozostawiono puste", en=f"{message.en}; left empty")
 
 
 def _contents(

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ValidationError
 from sdi.db.database import Database
 from sdi.db.feature_tables import current_table
 from sdi.db.queries import query
-from sdi.errors import DatabaseError, SourceError
+from sdi.errors import DatabaseError, SourceError, told
 from sdi.harvest import registry
 from sdi.harvest.archive import Archive
 from sdi.harvest.checks import Check, fresh, in_order
@@ -31,9 +31,10 @@ from sdi.harvest.load import Load
 from sdi.harvest.progress import Progress
 from sdi.harvest.reading import Reading
 from sdi.harvest.remembering import Remembering
-from sdi.harvest.settle import settle, warn
+from sdi.harvest.settle import Settled, settle, warn
 from sdi.harvest.stage import Stager
 from sdi.model.region import Region, Source
+from sdi.model.text import Text
 from sdi.settings import Settings
 from sdi.store.resolve import NotStored
 
@@ -55,7 +56,7 @@ class Outcome:
     run: int
     state: State
     """committed, unchanged, refused or failed."""
-    message: str | None
+    message: Text | None
     """For a clerk: why it was refused or failed, and what to do."""
     summary: dict[str, Any]
     """As in `sdi.run.summary`: counts in all and per feature type, issues by code, checks."""
@@ -90,7 +91,9 @@ def harvest(source: Source, region: Region, database: Database, settings: Settin
                 outcome = _Attempt(connection, source, region, settings, progress, kind, parameters, True).run(since)
         _analyze(database, region, outcome)
     except psycopg.OperationalError as error:
-        raise DatabaseError(f"the database gave up ({error}); mend it and harvest again to go on from there") from error
+        raise DatabaseError(Text(
+            pl=f"baza danych zawiodła ({error}); napraw ją i pobierz ponownie, aby kontynuować od tego miejsca",
+            en=f"the database gave up ({error}); mend it and harvest again to go on from there")) from error
     return outcome
 
 
@@ -104,13 +107,17 @@ def accept(run: int, user: str, region: Region, database: Database, settings: Se
     with database.connect("harvest", autocommit=True) as connection:
         found = connection.execute(query("harvest", "run_source"), {"run": run}).fetchone()
         if found is None or found[0] not in region.sources:
-            raise SourceError(f"there is no run {run} of a declared source; `sdi status` shows the last run of each")
+            raise SourceError(Text(
+                pl=f"nie ma przebiegu {run} zadeklarowanego źródła; ostatnie przebiegi pokazuje `sdi status`",
+                en=f"there is no run {run} of a declared source; `sdi status` shows the last run of each"))
         source = region.sources[found[0]]
         kind = registry.harvester(source.kind)
         lock_source(connection, source.id)
         books = Run.refused(connection, run, source)
         if found[1] != fingerprint(source, region, kind):
-            raise SourceError(f"run {run} of {source.id}: its declaration or register has changed since; harvest again")
+            raise SourceError(Text(
+                pl=f"przebieg {run} źródła {source.id}: jego deklaracja lub rejestr się zmieniły; pobierz ponownie",
+                en=f"run {run} of {source.id}: its declaration or register has changed since; harvest again"))
         by = {"by": user, "at": datetime.now(UTC).isoformat(timespec="seconds")}
         settled = settle(connection, books, region, settings, _origin(books, kind, found[1]), by)
     outcome = Outcome(source.id, run, *settled, time.monotonic() - since)
@@ -136,7 +143,9 @@ def _parameters(kind: type[Harvester[Any]], source: Source) -> BaseModel:
         return kind.Parameters.model_validate(source.parameters)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise SourceError(f"sources/{source.id}.yaml: parameters of kind {source.kind}: {wrong}") from error
+        raise SourceError(Text(
+            pl=f"sources/{source.id}.yaml: parametry źródła rodzaju {source.kind}: {wrong}",
+            en=f"sources/{source.id}.yaml: parameters of kind {source.kind}: {wrong}")) from error
 
 
 class _Attempt:
@@ -165,13 +174,14 @@ class _Attempt:
                 deliveries = self._gather()
                 state, message, summary = self._unchanged(deliveries) or self._changed(deliveries)
         except (SourceError, OSError) as error:
-            state, message, summary = "failed", str(error), {}
+            message = told(error)
+            state, summary = "failed", {}
             self.books.fail(message)
         except _Moved:
             raise
         except Exception as error:
             if not self.connection.broken:
-                self.books.fail(f"{type(error).__name__}: {error}")
+                self.books.fail(Text.verbatim(f"{type(error).__name__}: {error}"))
             raise
         return Outcome(self.source.id, self.books.run, state, message, summary, time.monotonic() - since)
 
@@ -230,7 +240,7 @@ class _Attempt:
         self.books.add(unit, ordinal, sha256, size)
         return Delivery(unit, self.archive.path(sha256), sha256, size, received=True)
 
-    def _unchanged(self, deliveries: list[Delivery]) -> tuple[State, str | None, dict[str, Any]] | None:
+    def _unchanged(self, deliveries: list[Delivery]) -> Settled | None:
         """The end of the run where the bytes and the way of reading them are those of the last good run."""
         last = self.books.last_good()
         if last is None or last[1] != self.fingerprint:
@@ -243,9 +253,9 @@ class _Attempt:
             part.update(unchanged=part["current"], new=0, changed=0, gone=0)
         newest = summary.get("newest")
         again = [*fresh(self.source, datetime.fromisoformat(newest) if newest else None)]
-        kept = [Check(**done) for done in summary["checks"] if done["name"] != "fresh"]
+        kept = [Check.of_json(done) for done in summary["checks"] if done["name"] != "fresh"]
         summary["checks"] = [done.as_json() for done in in_order([*kept, *again])]
-        message = "the same bytes as in the last good run"
+        message = Text(pl="te same bajty co w ostatnim udanym przebiegu", en="the same bytes as in the last good run")
         with self.connection.transaction():
             self.books.inherit(last[0])
             warn(self.connection, self.books, [*kept, *again])
@@ -253,7 +263,7 @@ class _Attempt:
             self.books.end("unchanged", message, summary)
         return "unchanged", message, summary
 
-    def _changed(self, deliveries: list[Delivery]) -> tuple[State, str | None, dict[str, Any]]:
+    def _changed(self, deliveries: list[Delivery]) -> Settled:
         """Read what is not in the stage yet, then settle."""
         self.progress.step(self.source.id, "reading")
         last = self.books.last_good()

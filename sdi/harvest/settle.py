@@ -17,13 +17,14 @@ from sdi.harvest.ledger import Run, State
 from sdi.harvest.stage import write_issues
 from sdi.model.region import Region
 from sdi.model.register import FeatureType
+from sdi.model.text import Text
 from sdi.records.refresh import refresh
 from sdi.settings import Settings
 from sdi.store.commit import Commit, Difference
 from sdi.store.resolve import Resolved, resolve
 from sdi.store.staging import known_counts
 
-Settled = tuple[State, str | None, dict[str, Any]]
+Settled = tuple[State, Text | None, dict[str, Any]]
 Connection = psycopg.Connection[Any]
 
 
@@ -45,7 +46,7 @@ def settle(
         failed = [result.message for result in results if result.refuses and not result.passed]
         if accepted is None and failed:
             summary = _summary(run, resolved, aside, origin, results)
-            message = "; ".join(failed)
+            message = Text.joined(failed)
             before = {name: {"duplicates": part.duplicates, "aside": part.aside} for name, part in resolved.items()}
             run.close("refused", message, {**summary, "stage": True, "resolved": before})
             return "refused", message, summary
@@ -53,7 +54,7 @@ def settle(
         summary = _summary(run, resolved, aside, origin, results)
         summary["newest"] = facts.newest.isoformat() if facts.newest else None
         if accepted is not None:
-            summary["accepted"] = {**accepted, "in_spite_of": failed}
+            summary["accepted"] = {**accepted, "in_spite_of": [message.en for message in failed]}
         return _commit(connection, run, region, settings, feature_types, resolved, summary, origin)
 
 
@@ -103,7 +104,8 @@ def _commit(
         )
     if not any(differences.values()) and not any(part.adopted for part in resolved.values()):
         commit.abandon()
-        message = "other bytes, but the same objects as in the last good run"
+        message = Text(pl="inne bajty, ale te same obiekty co w ostatnim udanym przebiegu",
+                       en="other bytes, but the same objects as in the last good run")
         run.end("unchanged", message, summary)
         return "unchanged", message, summary
     summary["version"] = commit.version

@@ -70,15 +70,15 @@ def write_issues(
     """
     statement = (
         "copy sdi.issue (run, source, county, commune, severity, code, feature_type, object_id, field, message,"
-        " position, excerpt, geom) from stdin"
+        " message_pl, position, excerpt, geom) from stdin"
     )
     communes: list[str | None] = [None] * len(issues)
     if located is not None:
         communes = located.commune(representative_points(np.array([geom for _, geom in issues], dtype=object)))
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for (issue, geom), commune in zip(issues, communes, strict=True):
-            text = (issue.severity, issue.code, issue.feature_type, issue.object_id, issue.field, issue.message,
-                    issue.position, issue.excerpt)
+            text = (issue.severity, issue.code, issue.feature_type, issue.object_id, issue.field, issue.message.en,
+                    issue.message.pl, issue.position, issue.excerpt)
             shape = None if geom is None else shapely.to_wkb(shapely.set_srid(geom, SRID), hex=True, include_srid=True)
             copy.write_row((run, source.id, source.county, commune, *map(_cut, text), shape))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 
 from sdi.errors import SourceError
+from sdi.model.text import Text
 from sdi.model.trust import Tls
 
 PATIENCE_S = 10.0
@@ -53,7 +54,9 @@ def _vouched(ca_file: Path) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=str(ca_file))
     except (OSError, ssl.SSLError) as error:
-        raise SourceError(f"{ca_file}: no usable PEM file of certificates ({error}); correct tls.ca_file") from error
+        raise SourceError(Text(
+            pl=f"to nie plik PEM z certyfikatami ({error}); popraw tls.ca_file",
+            en=f"no usable PEM file of certificates ({error}); correct tls.ca_file").at(str(ca_file))) from error
 
 
 def _pin(made: ssl.SSLContext, pin: str) -> None:
@@ -69,11 +72,13 @@ def _pin(made: ssl.SSLContext, pin: str) -> None:
             found = fingerprint(certificate) if certificate else "none"
             if found != pin:
                 self.close()
-                raise SourceError(
-                    f"{self.server_hostname}: its certificate is not the pinned one; the SHA-256 of the new one is "
-                    f"{found}: ask the county by telephone whether that is theirs, then correct tls.pin_sha256, or "
-                    "take `tls` out if it can be verified"
-                )
+                raise SourceError(Text(
+                    pl=f"przedstawił inny certyfikat niż przypięty; SHA-256 nowego to {found}: zapytaj powiat"
+                       " telefonicznie, czy to jego, potem popraw tls.pin_sha256 albo usuń `tls`, jeśli da się go"
+                       " sprawdzić",
+                    en=f"its certificate is not the pinned one; the SHA-256 of the new one is {found}: ask the county"
+                       " by telephone whether that is theirs, then correct tls.pin_sha256, or take `tls` out if it can"
+                       " be verified").at(str(self.server_hostname)))
 
     made.check_hostname = False
     made.verify_mode = ssl.CERT_NONE

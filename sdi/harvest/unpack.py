@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from sdi.errors import SourceError
+from sdi.model.text import Text
 
 RATIO_FREE = 1 << 24
 """Bytes that may unpack from anything; the ratio counts above."""
@@ -43,13 +44,16 @@ class _Limited(io.RawIOBase):
         try:
             data = self._inner.read(size)
         except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError) as error:
-            raise SourceError(f"{self._name}: damaged or cut off: {error}; ask for the delivery again") from error
+            raise SourceError(Text(
+                pl=f"uszkodzony lub ucięty: {error}; poproś o nową dostawę",
+                en=f"damaged or cut off: {error}; ask for the delivery again").at(self._name)) from error
         self._count += len(data)
         if self._count > self._most:
-            raise SourceError(
-                f"{self._name}: unpacks to more than {self._most >> 20} MB; if that is meant, "
-                "raise max_unpacked_mb or max_ratio in the source's file"
-            )
+            raise SourceError(Text(
+                pl=f"po rozpakowaniu ma ponad {self._most >> 20} MB; jeśli tak ma być, podnieś max_unpacked_mb lub"
+                   " max_ratio w pliku źródła",
+                en=f"unpacks to more than {self._most >> 20} MB; if that is meant, raise max_unpacked_mb or max_ratio"
+                   " in the source's file").at(self._name))
         return data
 
 
@@ -83,14 +87,18 @@ def contents(path: Path, name: str) -> list[zipfile.ZipInfo]:
         with zipfile.ZipFile(path) as archive:
             return sorted((info for info in archive.infolist() if not info.is_dir()), key=lambda info: info.filename)
     except (zipfile.BadZipFile, OSError) as error:
-        raise SourceError(f"{name}: not a usable zip: {error}; ask for the delivery again") from error
+        raise SourceError(Text(
+            pl=f"to nie jest użyteczny zip: {error}; poproś o nową dostawę",
+            en=f"not a usable zip: {error}; ask for the delivery again").at(name)) from error
 
 
 def refuse_encrypted(chosen: Iterable[zipfile.ZipInfo], name: str) -> None:
     """Raises SourceError where one of the chosen files of the zip `name` needs a password."""
     locked = next((info.filename for info in chosen if info.flag_bits & 1), None)
     if locked is not None:
-        raise SourceError(f"{name}/{locked}: encrypted; ask for the delivery without a password")
+        raise SourceError(Text(
+            pl="zaszyfrowany; poproś o dostawę bez hasła",
+            en="encrypted; ask for the delivery without a password").at(f"{name}/{locked}"))
 
 
 def members(path: Path, name: str) -> tuple[list[zipfile.ZipInfo], list[str]]:
@@ -105,7 +113,9 @@ def members(path: Path, name: str) -> tuple[list[zipfile.ZipInfo], list[str]]:
             break
     else:
         held = ", ".join(info.filename for info in files[:5]) or "nothing"
-        raise SourceError(f"{name}: no .gml or .xml file in this zip; it holds {held}")
+        raise SourceError(Text(
+            pl=f"w tym zip nie ma pliku .gml ani .xml; jest w nim {held or 'pusto'}",
+            en=f"no .gml or .xml file in this zip; it holds {held or 'nothing'}").at(name))
     refuse_encrypted(chosen, name)
     return chosen, [info.filename for info in files if info not in chosen]
 

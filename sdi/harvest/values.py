@@ -8,7 +8,9 @@ from datetime import date, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from sdi.errors import Told
 from sdi.model.register import AttributeType
+from sdi.model.text import Text
 
 CIVIL_TIME = ZoneInfo("Europe/Warsaw")
 """Times without an offset are Polish civil time."""
@@ -17,6 +19,13 @@ Value = str | int | float | bool
 Convert = Callable[[object], Value]
 
 _BIGINT = 2**63
+
+
+NOT_BOOLEAN = Text(pl="nie jest ani prawdą, ani fałszem", en="neither true nor false")
+
+
+class BadValue(Told, ValueError):
+    """A value that does not fit its type; says what it is not."""
 
 
 @lru_cache(maxsize=1 << 13)
@@ -31,44 +40,44 @@ def _aware(value: datetime) -> str:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError("not text")
+        raise BadValue(Text(pl="nie jest tekstem", en="not text"))
     if "\0" in value:
-        raise ValueError("a NUL character")
+        raise BadValue(Text(pl="zawiera znak NUL", en="a NUL character"))
     value.encode()
     return value
 
 
 def _integer(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not -_BIGINT <= value < _BIGINT:
-        raise ValueError("not a whole number of 64 bits")
+        raise BadValue(Text(pl="nie jest liczbą całkowitą 64-bitową", en="not a whole number of 64 bits"))
     return value
 
 
 def _number(value: object) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-        raise ValueError("not a finite number")
+        raise BadValue(Text(pl="nie jest skończoną liczbą", en="not a finite number"))
     return float(value)
 
 
 def _boolean(value: object) -> bool:
     if not isinstance(value, bool):
-        raise ValueError("not true or false")
+        raise BadValue(NOT_BOOLEAN)
     return value
 
 
 def _date(value: object) -> str:
     if not isinstance(value, date) or isinstance(value, datetime):
-        raise ValueError("not a date")
+        raise BadValue(Text(pl="nie jest datą", en="not a date"))
     return value.isoformat()
 
 
 def _datetime(value: object) -> str:
     if not isinstance(value, datetime):
-        raise ValueError("not a date with a time")
+        raise BadValue(Text(pl="nie jest datą z czasem", en="not a date with a time"))
     return _aware(value)
 
 
 CONVERTERS: dict[AttributeType, Convert] = {
     "text": _text, "integer": _integer, "number": _number, "boolean": _boolean, "date": _date, "datetime": _datetime,
 }
-"""What makes a harvester's value fit for the column; each raises ValueError saying what it is not."""
+"""What makes a harvester's value fit for the column; each raises BadValue saying what it is not."""

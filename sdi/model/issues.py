@@ -1,6 +1,6 @@
 """What can be wrong with an object or a source: the codes of issues, and what each means and asks for.
 
-The message of an issue is technical and says what and where; its code says in the reader's language what that means.
+The message of an issue is technical and says what and where; its code says what that means and what to do.
 """
 
 from __future__ import annotations

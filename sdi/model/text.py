@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -21,6 +22,21 @@ class Text(Declared):
 
     pl: str
     en: str
+
+    @classmethod
+    def verbatim(cls, words: str) -> Text:
+        """Words that are the same in both languages, such as names, or what a library says."""
+        return cls(pl=words, en=words)
+
+    def at(self, place: str) -> Text:
+        """The same with the place in front that it is about."""
+        return Text(pl=f"{place}: {self.pl}", en=f"{place}: {self.en}")
+
+    @classmethod
+    def joined(cls, texts: Iterable[Text]) -> Text:
+        """Several, one after the other, with semicolons between them."""
+        texts = list(texts)
+        return cls(pl="; ".join(text.pl for text in texts), en="; ".join(text.en for text in texts))
 
     def get(self, language: str) -> str:
         """The text in `language` (ISO 639-1), Polish for any language we do not speak."""

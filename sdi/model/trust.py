@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import field_validator, model_validator
 
-from sdi.model.text import Declared
+from sdi.model.text import Declared, Text
 
 
 class Tls(Declared):
@@ -38,13 +38,21 @@ class Tls(Declared):
             raise ValueError("no exception: give `pin_sha256` or `ca_file`, or leave `tls` out")
         return self
 
-    def __str__(self) -> str:
-        """The exception in words, for lineage and warnings."""
+    @property
+    def text(self) -> Text:
+        """The exception in words."""
         parts = []
         if self.pin_sha256 is not None:
-            parts.append(f"only the certificate {self.pin_sha256} is accepted, whoever issued it and however old it is")
+            parts.append(Text(
+                pl=f"przyjmowany jest tylko certyfikat {self.pin_sha256}, ktokolwiek i kiedykolwiek go wystawił",
+                en=f"only the certificate {self.pin_sha256} is accepted, whoever issued it and however old it is"))
         if self.ca_file is not None:
-            parts.append(f"certificates are verified against {self.ca_file}")
+            parts.append(Text(pl=f"certyfikaty sprawdzane są według {self.ca_file}",
+                              en=f"certificates are verified against {self.ca_file}"))
         if self.legacy_renegotiation:
-            parts.append("legacy renegotiation is allowed")
-        return "; ".join(parts)
+            parts.append(Text(pl="dozwolona jest dawna renegocjacja", en="legacy renegotiation is allowed"))
+        return Text.joined(parts)
+
+    def __str__(self) -> str:
+        """The exception in English, for lineage."""
+        return self.text.en

@@ -65,10 +65,9 @@ class FeedGone(SdiError):
     """The token is of a feed that is no more: the database was made anew or set back to a backup."""
 
     def __init__(self) -> None:
-        self.text = Text(
+        super().__init__(Text(
             pl="baza danych tego węzła powstała na nowo lub została cofnięta; porzuć kopię i zacznij bez since",
-            en="the database of this node was made anew or set back; drop your copy and begin again without since")
-        super().__init__(self.text.en)
+            en="the database of this node was made anew or set back; drop your copy and begin again without since"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ ISSUE_VIEW = sql.Identifier("sdi", "current_issue")
 ISSUE_TITLE = Text(pl="Uwagi do danych", en="Data issues")
 
 ISSUE_ABSTRACT = Text(
-    pl="Co jest nie tak z obiektami lub źródłami wczytanymi ostatnio: quarantined – obiekt wstrzymany"
-       " i nieudostępniany, repaired – naprawiony i udostępniany, warning – udostępniany z zastrzeżeniem.",
+    pl="Co jest nie tak z obiektami lub źródłami wczytanymi ostatnio: quarantined – obiekt wstrzymany i"
+       " nieudostępniany, repaired – naprawiony i udostępniany, warning – udostępniany z zastrzeżeniem.",
     en="What is wrong with the objects or sources that were harvested last: quarantined – the object is set aside and"
        " not served, repaired – mended and served, warning – served with a reservation.",
 )
@@ -36,11 +36,12 @@ ISSUE_COLUMNS: dict[str, Column] = {
         Column("feature_type", "text", Text(pl="Typ obiektu", en="Feature type")),
         Column("object_id", "text", Text(pl="Identyfikator obiektu", en="Identifier of the object")),
         Column("field", "text", Text(pl="Pole", en="Field")),
-        Column("message", "text", Text(pl="Opis", en="Message")),
+        Column("message", "text", Text(pl="Opis po angielsku", en="Message")),
         Column("position", "text", Text(pl="Miejsce w dostawie", en="Place in the delivery")),
         Column(ISSUE_TIME, "datetime", Text(pl="Data stwierdzenia", en="When it was found")),
         Column("county", "text", Text(pl="TERYT powiatu", en="TERYT code of the county")),
         Column("commune", "text", Text(pl="TERYT gminy", en="TERYT code of the commune")),
+        Column("message_pl", "text", Text(pl="Opis", en="Message in Polish")),
     )
 }
 """What is shown of an issue; never the excerpt of the delivery."""

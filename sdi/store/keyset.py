@@ -30,10 +30,9 @@ class CursorGone(SdiError):
     """The version that a token names is no more: the database was made anew or set back to a backup."""
 
     def __init__(self) -> None:
-        self.text = Text(
+        super().__init__(Text(
             pl="cursor: wersji danych, z której jest ta strona, już nie ma; zacznij od pierwszej strony, bez cursor",
-            en="cursor: the dataset version of this page is no more; begin with the first page, without cursor")
-        super().__init__(self.text.en)
+            en="cursor: the dataset version of this page is no more; begin with the first page, without cursor"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +69,10 @@ class Cursor:
             raise CursorGone
         if not content or seal != _seal(feed, scope, content):
             raise InvalidQuery(Text(
-                pl="cursor: to nie jest znacznik z odnośnika next lub prev tego samego zapytania; "
-                   "inne filtry lub kolejność zaczynają się od pierwszej strony, bez cursor",
-                en="cursor: not a token from a next or prev link of the same query; "
-                   "other filters or another order begin with the first page, without cursor"))
+                pl="cursor: to nie jest znacznik z odnośnika next lub prev tego samego zapytania; inne filtry lub"
+                   " kolejność zaczynają się od pierwszej strony, bez cursor",
+                en="cursor: not a token from a next or prev link of the same query; other filters or another order"
+                   " begin with the first page, without cursor"))
         version, before, matched, back, *keys = json.loads(content)
         return cls(version, before, matched, bool(back), tuple(keys))
 

@@ -18,10 +18,6 @@ from sdi.store.history import Interval
 class InvalidQuery(SdiError):
     """A query asks for a property that there is not, or compares one with a value of another type."""
 
-    def __init__(self, text: Text) -> None:
-        self.text = text
-        super().__init__(text.en)
-
 
 class UnknownFeatureType(SdiError):
     """The tenant does not publish a feature type of this name."""

@@ -13,6 +13,7 @@ from psycopg.rows import dict_row
 from sdi.db.queries import query
 from sdi.model.region import Region
 from sdi.model.schedule import next_run
+from sdi.model.text import Text
 
 Connection = psycopg.Connection[Any]
 
@@ -44,7 +45,7 @@ class SourceStatus:
     """How the last run ended, or `running`; None before the first."""
     started_at: datetime | None = None
     ended_at: datetime | None = None
-    problem: str | None = None
+    problem: Text | None = None
     """Why the last attempt failed or was refused; None where it went well."""
     problem_at: datetime | None = None
     """When that attempt ended; some fail before they become a run."""
@@ -99,11 +100,16 @@ def _status(
     )
 
 
-def _problem(row: dict[str, Any]) -> tuple[str | None, datetime | None]:
+def _problem(row: dict[str, Any]) -> tuple[Text | None, datetime | None]:
     """Why and when the last run did not go well, or a later attempt of a worker that never became a run."""
     noted, ended = row.get("attempted_at"), row.get("ended_at")
     if row.get("state") in ("failed", "refused") and (row["message"] == row["problem"] or not noted or noted < ended):
-        return row["message"], ended
+        return _told(row, "message"), ended
     if row.get("problem") and (ended is None or noted >= ended):
-        return row["problem"], noted
+        return _told(row, "problem"), noted
     return None, None
+
+
+def _told(row: dict[str, Any], name: str) -> Text:
+    """What was said in both languages; in English alone before there was a column for Polish."""
+    return Text(pl=row[f"{name}_pl"] or row[name], en=row[name])

@@ -9,11 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import psycopg
+from pydantic import TypeAdapter
 
 from sdi.db.database import Database
 from sdi.db.queries import query
 from sdi.model.region import Region
 from sdi.model.schedule import next_run
+from sdi.model.text import Text
 
 ATTEMPTS = 5
 """How often a failing source is tried before it waits for its next turn by the cron line."""
@@ -26,8 +28,12 @@ class Ending:
     """How a harvest ended."""
 
     state: Literal["committed", "unchanged", "refused", "failed"]
-    message: str | None
+    message: Text | None
     """For a clerk: why it was refused or failed."""
+
+
+ENDING = TypeAdapter(Ending)
+"""An Ending to JSON and back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,8 @@ class Agenda:
                 return
             failures, next_at = following(ending, row[0], line, datetime.now(UTC), self.first_wait_s)
             problem = ending.message if ending.state in ("failed", "refused") else None
-            _execute(connection, "settle", source=source, next_at=next_at, failures=failures, problem=problem)
+            _execute(connection, "settle", source=source, next_at=next_at, failures=failures,
+                     problem=problem and problem.en, problem_pl=problem and problem.pl)
 
     @contextmanager
     def _connection(self) -> Iterator[psycopg.Connection[Any]]:

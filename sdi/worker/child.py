@@ -6,10 +6,8 @@ process was stopped, and it stops when its worker dies.
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
-from dataclasses import asdict
 from types import FrameType
 
 from sdi.db.cluster import node_database
@@ -18,9 +16,10 @@ from sdi.errors import SdiError, SourceError
 from sdi.harvest.progress import Lines
 from sdi.harvest.run import harvest
 from sdi.model.load import load_region
+from sdi.model.text import Text
 from sdi.settings import Settings
 from sdi.supervised import die_with_parent
-from sdi.worker.agenda import Ending
+from sdi.worker.agenda import ENDING, Ending
 
 INTERRUPTED = 130
 """The exit code of a harvest that was stopped and can be gone on with."""
@@ -31,7 +30,7 @@ def main(source: str) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         die_with_parent()
-        print(json.dumps(asdict(_ending(source, Settings.from_environment()))))
+        print(ENDING.dump_json(_ending(source, Settings.from_environment())).decode())
     except KeyboardInterrupt:
         return INTERRUPTED
     return 0
@@ -42,12 +41,14 @@ def _ending(source: str, settings: Settings) -> Ending:
         loaded = load_region(settings.home, settings.region)
         declared = loaded.region.sources.get(source)
         if declared is None:
-            raise SourceError(f"sources/{source}.yaml is gone or has a mistake; see `sdi check`")
+            raise SourceError(Text(
+                pl=f"pliku sources/{source}.yaml już nie ma albo jest w nim błąd; zobacz `sdi check`",
+                en=f"sources/{source}.yaml is gone or has a mistake; see `sdi check`"))
         with node_database(settings) as database, Lines(sys.stderr) as progress:
             migrate(database, loaded.region.registers.values())
             outcome = harvest(declared, loaded.region, database, settings, progress)
     except SdiError as error:
-        return Ending("failed", str(error))
+        return Ending("failed", error.text)
     assert outcome.state != "running"
     return Ending(outcome.state, outcome.message)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import signal
@@ -21,8 +20,9 @@ from sdi.harvest.archive import Archive
 from sdi.harvest.retention import prune
 from sdi.model.load import load_region
 from sdi.model.region import Region
+from sdi.model.text import Text
 from sdi.settings import Settings
-from sdi.worker.agenda import FIRST_WAIT_S, Agenda, Ending
+from sdi.worker.agenda import ENDING, FIRST_WAIT_S, Agenda, Ending
 from sdi.worker.child import INTERRUPTED
 from sdi.worker.queue import lock, queue, queueing_lock
 
@@ -176,7 +176,7 @@ class Worker:
             return
         self.done += 1
         self.failed += ending.state in ("failed", "refused")
-        log.info("%s: %s%s", source, ending.state, f": {ending.message}" if ending.message else "")
+        log.info("%s: %s%s", source, ending.state, f": {ending.message.en}" if ending.message else "")
         await asyncio.to_thread(self._settle, source, ending)
 
     async def _process(self, source: str) -> Ending | None:
@@ -220,11 +220,15 @@ class Worker:
 
 def _ending(code: int | None, said: bytes, stopping: bool) -> Ending | None:
     if code == 0:
-        return Ending(**json.loads(said))
+        return ENDING.validate_json(said)
     if code == INTERRUPTED or stopping:
         return None
-    how = f"was ended by signal {-code}" if code is not None and code < 0 else f"ended with exit code {code}"
-    return Ending("failed", f"the process of the harvest {how}; the worker's log says more")
+    killed = code is not None and code < 0
+    return Ending("failed", Text(
+        pl="proces pobierania " + (f"przerwał sygnał {-(code or 0)}" if killed else f"skończył się kodem {code}")
+           + "; więcej mówi dziennik procesu `sdi worker`",
+        en="the process of the harvest " + (f"was ended by signal {-(code or 0)}" if killed
+                                            else f"ended with exit code {code}") + "; the worker's log says more"))
 
 
 def _reason(error: exceptions.ConnectorException) -> str:

@@ -93,6 +93,8 @@ def test_a_problem_is_shown_without_paths(node: Node, site: Site) -> None:
     assert node.harvest().state == "failed"
     shown = site.get("/region/sources?lang=en").text
     assert "nowhere: no such folder" in shown and "failed" in shown
+    in_polish = site.get("/region/sources?lang=pl").text
+    assert "nowhere: nie ma takiego folderu" in in_polish and "no such folder" not in in_polish
     assert "secret" not in shown and str(node.home) not in shown
     assert "secret" not in site.get("/region/sources?f=json").text
 
@@ -128,7 +130,7 @@ def test_the_age_counts_from_the_last_good_harvest(node: Node, site: Site) -> No
 
     assert (status(9.5).promise, status(10.5).promise) == ("ok", "late")
     assert status(5).age_h == pytest.approx(5, abs=0.2)
-    assert status(0).version == 1 and status(0).state == "failed" and "line 1" in status(0).problem
+    assert status(0).version == 1 and status(0).state == "failed" and "line 1" in status(0).problem.en
 
 
 def test_a_good_run_by_hand_ends_the_problem_that_a_worker_noted(node: Node, site: Site) -> None:
@@ -136,9 +138,11 @@ def test_a_good_run_by_hand_ends_the_problem_that_a_worker_noted(node: Node, sit
     node.deliver(FIELDS)
     with psycopg.connect(node.database.url) as connection:
         connection.execute(
-            "insert into sdi.schedule values ('0415-proba', '30 2 * * *', now(), 2, clock_timestamp(), 'no answer')")
+            "insert into sdi.schedule values ('0415-proba', '30 2 * * *', now(), 2, clock_timestamp(), 'no answer',"
+            " 'brak odpowiedzi')")
     (before,) = site.get("/region/sources?f=json").json()["sources"]
-    assert (before["problem"], before["failures"], before["state"]) == ("no answer", 2, None)
+    assert (before["problem"], before["failures"], before["state"]) == (
+        {"pl": "brak odpowiedzi", "en": "no answer"}, 2, None)
     node.harvest()
     (after,) = site.get("/region/sources?f=json").json()["sources"]
     assert (after["problem"], after["state"]) == (None, "committed")

@@ -32,7 +32,7 @@ def test_an_operator_harvests_by_schedule_and_looks(post: Post, sdi: Any, capsys
     assert sdi("status", "--json") == 0
     good, bad, hand = json.loads(capsys.readouterr().out)
     assert (good["promise"], good["state"], good["objects"], good["failures"]) == ("ok", "committed", {"slupy": 15}, 0)
-    assert (bad["state"], bad["failures"]) == ("failed", 1) and "ask the county for access" in bad["problem"]
+    assert (bad["state"], bad["failures"]) == ("failed", 1) and "ask the county for access" in bad["problem"]["en"]
     assert (hand["schedule"], hand["next_at"], hand["state"]) == (None, None, None)
     assert sdi("status") == 0
     shown = capsys.readouterr().out

@@ -9,6 +9,7 @@ import pytest
 
 from sdi.harvest.contract import Issue
 from sdi.model.issues import ISSUE_CODES, SEVERITIES
+from sdi.model.text import Text
 from tests.conftest import HOME
 
 CODE = re.compile(r"""["']([a-z]+(?:-[a-z]+)+)["']""")
@@ -30,7 +31,7 @@ def test_all_codes_that_can_come_are_explained_and_no_other() -> None:
 
 def test_a_code_that_is_not_explained_is_refused() -> None:
     with pytest.raises(ValueError, match="made-up"):
-        Issue("warning", "made-up", "nobody knows what it means")
+        Issue("warning", "made-up", Text.verbatim("nobody knows what it means"))
 
 
 @pytest.mark.parametrize("codes", [ISSUE_CODES, SEVERITIES])

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from sdi.model.load import load_region
 from sdi.model.region import Region, RegionFile, Source
 from sdi.model.schedule import WARSAW, HarvestRules, Schedule, next_run
+from sdi.model.text import Text
 from sdi.worker.agenda import ATTEMPTS, Ending, following
 from sdi.worker.queue import host, lock
 from tests.harvest.run.conftest import write_home
@@ -74,7 +75,7 @@ NIGHT = civil("2026-06-11T02:30")
 def test_failures_are_tried_again_and_wait_longer_each_time() -> None:
     failures, waits = 0, []
     for _ in range(ATTEMPTS):
-        failures, next_at = following(Ending("failed", "no answer"), failures, "30 2 * * *", NOW, 300.0)
+        failures, next_at = following(Ending("failed", Text.verbatim("no answer")), failures, "30 2 * * *", NOW, 300.0)
         waits.append((next_at - NOW).total_seconds() / 60)
     assert waits[:-1] == [5, 20, 80, 320]
     assert failures == 0 and NOW + timedelta(minutes=waits[-1]) == NIGHT
@@ -86,7 +87,7 @@ def test_all_else_waits_for_its_turn(state: Any) -> None:
 
 
 def test_a_retry_is_never_later_than_the_regular_run() -> None:
-    assert following(Ending("failed", ""), 3, "0 13 * * *", NOW) == (4, civil("2026-06-10T13:00"))
+    assert following(Ending("failed", Text.verbatim("")), 3, "0 13 * * *", NOW) == (4, civil("2026-06-10T13:00"))
 
 
 def source(name: str, **parameters: Any) -> Source:

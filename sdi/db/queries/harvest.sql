@@ -37,11 +37,12 @@ select source, fingerprint from sdi.run where run = %(run)s
 
 -- name: resume_run
 -- A failed run goes on.
-update sdi.run set state = 'running', ended_at = null, message = null where run = %(run)s
+update sdi.run set state = 'running', ended_at = null, message = null, message_pl = null where run = %(run)s
 
 -- name: close_run
 -- The end of a run.
-update sdi.run set state = %(state)s, ended_at = clock_timestamp(), message = %(message)s, summary = %(summary)s
+update sdi.run set state = %(state)s, ended_at = clock_timestamp(), message = %(message)s, message_pl = %(message_pl)s,
+    summary = %(summary)s
 where run = %(run)s
 
 -- name: note_progress

@@ -32,7 +32,8 @@ select failures from sdi.schedule where source = %(source)s for update
 -- name: settle
 -- How an attempt ended, and when the next is due.
 update sdi.schedule
-set next_at = %(next_at)s, failures = %(failures)s, problem = %(problem)s, ended_at = clock_timestamp()
+set next_at = %(next_at)s, failures = %(failures)s, problem = %(problem)s, problem_pl = %(problem_pl)s,
+    ended_at = clock_timestamp()
 where source = %(source)s
 
 -- name: workers

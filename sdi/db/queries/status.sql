@@ -2,9 +2,9 @@
 -- Per source that has ever been tried: the version that is served, when it was last found up to date, how the last run
 -- ended, and what the workers have planned.
 select coalesce(r.source, s.source) as source, v.version, v.committed_at, good.ended_at as checked_at,
-       r.run, r.state, r.started_at, r.ended_at, r.message,
+       r.run, r.state, r.started_at, r.ended_at, r.message, r.message_pl,
        (select count(*) from sdi.issue i where i.run = good.run) as issues,
-       s.schedule, s.next_at, s.failures, s.ended_at as attempted_at, s.problem
+       s.schedule, s.next_at, s.failures, s.ended_at as attempted_at, s.problem, s.problem_pl
 from (select distinct on (source) * from sdi.run order by source, run desc) r
 full join sdi.schedule s on s.source = r.source
 left join lateral (

@@ -7,11 +7,18 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from sdi.errors import Told
+from sdi.model.text import Text
+
 Coordinates = npt.NDArray[np.float64]
 """Shape (n, 2)."""
 
 MOST_CHORDS = 10_000
 """Of one arc, whatever its radius: no register has larger ones, and a delivery must not fill the memory."""
+
+
+class Straight(Told, ValueError):
+    """Points that should lie on a circle lie on one line."""
 
 
 def arc_string(points: Coordinates, tolerance: float) -> Coordinates:
@@ -29,7 +36,8 @@ def circle(points: Coordinates, tolerance: float) -> Coordinates:
     """Strokes of a gml:Circle through three points; the first vertex is repeated at the end."""
     centre = _centre(points)
     if centre is None:
-        raise ValueError("the three points of a circle lie on one line")
+        raise Straight(Text(
+            pl="trzy punkty okręgu leżą na jednej prostej", en="the three points of a circle lie on one line"))
     start, between, end = (math.atan2(*(point - centre)[::-1]) for point in points)
     turn = math.tau if _counterclockwise(start, between, end) else -math.tau
     strokes = sweep(centre, float(np.hypot(*(points[0] - centre))), start, turn, tolerance)

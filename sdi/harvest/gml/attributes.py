@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 
 from lxml import etree
 
+from sdi.errors import told
 from sdi.harvest.gml.coordinates import XLINK_HREF
 from sdi.harvest.gml.names import below, local
 from sdi.harvest.gml.values import UnknownCode, clean, converter, unit_factor
 from sdi.model.register import Attribute, FeatureType, Register
+from sdi.model.text import Text
 
 Found = dict[str, list[etree._Element]]
 """The properties of an object by name, in their order."""
@@ -41,7 +43,7 @@ class Problem:
     """A value that was not taken; becomes an Issue of the object."""
 
     code: str
-    message: str
+    message: Text
     field: str
 
 
@@ -120,7 +122,9 @@ class AttributeReader:
             return value
         except ValueError as error:
             code = "unknown-code" if isinstance(error, UnknownCode) else "bad-value"
-            problems.append(Problem(code, f"{self.name}: {text[:200]!r} {_reason(error)}", self.name))
+            reason = told(error)
+            problems.append(Problem(code, Text(
+                pl=f"{text[:200]!r} {reason.pl}", en=f"{text[:200]!r} {reason.en}").at(self.name), self.name))
             return None
 
 
@@ -133,11 +137,6 @@ def attribute_readers(
         for name, attribute in feature_type.attributes.items()
         if (found := paths(attribute))
     ]
-
-
-def _reason(error: ValueError) -> str:
-    text = str(error)
-    return "is not a number" if text.startswith("could not convert") else text
 
 
 def _text(element: etree._Element) -> Texts:

@@ -15,6 +15,7 @@ from lxml import etree
 from sdi.errors import SourceError
 from sdi.harvest.gml.coordinates import NAMESPACES
 from sdi.harvest.gml.names import local, namespace
+from sdi.model.text import Text
 
 PIECE = 1 << 17
 """Bytes fed to the parser at once."""
@@ -97,7 +98,7 @@ class Document:
             while len(head) < PROLOGUE and (piece := self._stream.read(1 << 12)):
                 head += piece
                 if head.lstrip().lower().startswith(b"<!doctype html"):
-                    raise SourceError(f"{self.name}: an HTML page, not GML: {_text_of_page(head)}")
+                    raise _web_page(head, self.name)
                 parser.feed(piece)
                 root = _started(parser)
                 if root is not None:
@@ -108,22 +109,30 @@ class Document:
                 return head
         except etree.XMLSyntaxError as error:
             if b"<html" in head[:2048].lower():
-                raise SourceError(f"{self.name}: an HTML page, not GML: {_text_of_page(head)}") from error
+                raise _web_page(head, self.name) from error
             raise self._malformed(error, parser) from error
-        raise SourceError(f"{self.name}: " + ("no XML element in it" if head.strip() else "the file is empty"))
+        raise SourceError(Text(
+            pl="nie ma w nim elementu XML" if head.strip() else "plik jest pusty",
+            en="no XML element in it" if head.strip() else "the file is empty").at(self.name))
 
     def _accept(self, root: etree._Element, head: bytes) -> None:
         """Keep what is known from the root; raise SourceError where it cannot be a collection."""
         name = etree.QName(root)
         if root.getroottree().docinfo.internalDTD is not None:
-            raise SourceError(f"{self.name}: has a DOCTYPE; it could define entities, so such a file is not read")
+            raise SourceError(Text(
+                pl="ma DOCTYPE, które mogłoby definiować encje; takiego pliku się nie czyta",
+                en="has a DOCTYPE; it could define entities, so such a file is not read").at(self.name))
         if name.localname.lower() == "html":
-            raise SourceError(f"{self.name}: an HTML page, not GML: {_text_of_page(head)}")
+            raise _web_page(head, self.name)
         if name.localname in ("ExceptionReport", "ServiceExceptionReport"):
             rest = head + self._stream.read(PIECE)
-            raise SourceError(f"{self.name}: the server answered with an exception: {exception_text(rest)}")
+            raise SourceError(Text(
+                pl=f"serwer odpowiedział wyjątkiem: {exception_text(rest)}",
+                en=f"the server answered with an exception: {exception_text(rest)}").at(self.name))
         if not name.localname.endswith("Collection"):
-            raise SourceError(f"{self.name}: the root is {name.localname!r}, expected a GML FeatureCollection")
+            raise SourceError(Text(
+                pl=f"korzeniem jest {name.localname!r}, oczekiwano kolekcji obiektów GML",
+                en=f"the root is {name.localname!r}, expected a GML FeatureCollection").at(self.name))
         self._root = root
         self.attributes = {str(etree.QName(key).localname): str(value) for key, value in root.attrib.items()}
 
@@ -156,7 +165,9 @@ class Document:
         error = _first_error(parser)
         if error is not None:
             return self._error_at(*error)
-        return SourceError(f"{self.name}: no member ends within {MEMBER_LIMIT >> 20} MB; no collection of objects")
+        return SourceError(Text(
+            pl=f"żaden obiekt nie kończy się w {MEMBER_LIMIT >> 20} MB; to nie kolekcja obiektów",
+            en=f"no member ends within {MEMBER_LIMIT >> 20} MB; no collection of objects").at(self.name))
 
     def _malformed(self, error: etree.XMLSyntaxError, parser: etree.XMLPullParser) -> SourceError:
         return self._error_at(*(_first_error(parser) or (error.lineno, error.msg)))
@@ -164,9 +175,14 @@ class Document:
     def _error_at(self, line: int | None, message: str | None) -> SourceError:
         place = f"{self.name}:{line + self.line}" if line else self.name
         if "encoding" in (message or ""):
-            return SourceError(f"{place}: its letters are not in the encoding that it says ({message}); ask the county "
-                               "to mend it; of a WFS, set `encoding` to the right one until then")
-        return SourceError(f"{place}: not well-formed XML, or cut off: {message}; ask for the delivery again")
+            return SourceError(Text(
+                pl=f"litery nie są w kodowaniu, o którym mówi ({message}); poproś powiat o poprawę; dla WFS do tego"
+                   " czasu ustaw właściwe `encoding`",
+                en=f"its letters are not in the encoding that it says ({message}); ask the county to mend it; of a"
+                   " WFS, set `encoding` to the right one until then").at(place))
+        return SourceError(Text(
+            pl=f"niepoprawny lub ucięty XML: {message}; poproś o nową dostawę",
+            en=f"not well-formed XML, or cut off: {message}; ask for the delivery again").at(place))
 
 
 @lru_cache(maxsize=256)
@@ -201,14 +217,16 @@ def exception_text(document: bytes) -> str:
     return " ".join([*sorted(map(str, codes)), *" ".join(map(str, root.itertext())).split()])[:500]
 
 
-def _text_of_page(head: bytes) -> str:
-    """The first words of an HTML page."""
+def _web_page(head: bytes, name: str) -> SourceError:
+    """What to say of a document that is an HTML page, with its first words."""
     root = etree.fromstring(head, etree.HTMLParser(no_network=True))
-    if root is None:
-        return "(no text)"
-    etree.strip_elements(root, "script", "style", with_tail=False)
-    words = " ".join(str(text) for text in root.itertext()).split()
-    return " ".join(words)[:200] or "(no text)"
+    words = ""
+    if root is not None:
+        etree.strip_elements(root, "script", "style", with_tail=False)
+        words = " ".join(" ".join(str(text) for text in root.itertext()).split())[:200]
+    return SourceError(Text(
+        pl=f"to strona HTML, nie GML: {words or '(bez tekstu)'}",
+        en=f"an HTML page, not GML: {words or '(no text)'}").at(name))
 
 
 def _first_error(parser: etree.XMLPullParser) -> tuple[int, str] | None:

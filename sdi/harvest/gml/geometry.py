@@ -16,6 +16,7 @@ import shapely
 from lxml import etree
 from shapely.geometry.base import BaseGeometry
 
+from sdi.errors import told
 from sdi.harvest.gml import arcs
 from sdi.harvest.gml.arcs import Coordinates
 from sdi.harvest.gml.coordinates import (
@@ -33,6 +34,7 @@ from sdi.harvest.gml.coordinates import (
 from sdi.harvest.gml.names import local, namespace
 from sdi.harvest.gml.plain import PLAIN, Kind, Plain, plain
 from sdi.harvest.gml.srs import Axis, Srs, parse_srs
+from sdi.model.text import Text
 
 type Shape = Plain | BaseGeometry
 
@@ -97,7 +99,9 @@ class GeometryReader:
             if len(element) == 0:
                 return self._bare(element, scope)
             if len(element) > 1:
-                raise GeometryError(f"{len(element)} geometries in one property")
+                raise GeometryError(Text(
+                    pl=f"geometrii w jednej właściwości jest {len(element)}",
+                    en=f"{len(element)} geometries in one property"))
             shape = self._plain(element[0], scope)
             if shape is not None:
                 return shape, shape.srs.srid
@@ -106,12 +110,14 @@ class GeometryReader:
         except GeometryError:
             raise
         except (ValueError, shapely.GEOSException) as error:
-            raise GeometryError(str(error)) from error
+            raise GeometryError(told(error)) from error
         except RecursionError as error:
-            raise GeometryError("nested too deeply") from error
+            raise GeometryError(Text(pl="zbyt głęboko zagnieżdżona", en="nested too deeply")) from error
         srids = {srs.srid for srs in self._seen}
         if len(srids) != 1:
-            raise GeometryError(f"{len(srids)} different CRSs in one geometry")
+            raise GeometryError(Text(
+                pl=f"różne układy współrzędnych w jednej geometrii: {len(srids)}",
+                en=f"{len(srids)} different CRSs in one geometry"))
         return geometry, srids.pop()
 
     def _srs(self, name: str) -> Srs:
@@ -120,13 +126,17 @@ class GeometryReader:
     def _bare(self, element: etree._Element, scope: _Scope) -> tuple[Shape | None, int | None]:
         """A property without a geometry element: empty, a link, or a gml:DirectPosition written into it."""
         if XLINK_HREF in element.attrib:
-            raise GeometryError(f"a link to {element.get(XLINK_HREF, '')[:100]!r}; links are not followed")
+            raise GeometryError(Text(
+                pl=f"odsyłacz do {element.get(XLINK_HREF, '')[:100]!r}; za odsyłaczami się nie idzie",
+                en=f"a link to {element.get(XLINK_HREF, '')[:100]!r}; links are not followed"))
         numbers = (element.text or "").split()
         if not numbers:
             return None, None
         point = Plain("point", numbers[:2], _known(self._enter(element, scope)))
         if len(numbers) not in (2, 3):
-            raise GeometryError(f"expected two or three numbers, found {len(numbers)}")
+            raise GeometryError(Text(
+                pl=f"oczekiwano dwóch lub trzech liczb, jest ich {len(numbers)}",
+                en=f"expected two or three numbers, found {len(numbers)}"))
         return point, point.srs.srid
 
     def plain_place(self, element: etree._Element, inherited: str | None) -> tuple[Kind, str, Srs] | None:
@@ -165,7 +175,9 @@ class GeometryReader:
         if name is None and dimension is None:
             return scope
         if dimension is not None and dimension not in ("2", "3"):
-            raise GeometryError(f"srsDimension {dimension[:20]!r} is neither 2 nor 3")
+            raise GeometryError(Text(
+                pl=f"srsDimension {dimension[:20]!r} to ani 2, ani 3",
+                en=f"srsDimension {dimension[:20]!r} is neither 2 nor 3"))
         return _Scope(
             self._srs(name) if name is not None else scope.srs,
             int(dimension) if dimension is not None else scope.dimension,
@@ -174,19 +186,25 @@ class GeometryReader:
     def _geometry(self, element: etree._Element, scope: _Scope) -> BaseGeometry:
         reader = self._readers.get(_local(element))
         if reader is None:
-            raise GeometryError(f"{_local(element)} is not a geometry that is read")
+            raise GeometryError(Text(
+                pl=f"{_local(element)} to nie geometria, którą się czyta",
+                en=f"{_local(element)} is not a geometry that is read"))
         return reader(element, self._enter(element, scope))
 
     def _point(self, element: etree._Element, scope: _Scope) -> BaseGeometry:
         coordinates = self._coordinates(element, scope)
         if len(coordinates) != 1:
-            raise GeometryError(f"a Point has one position, not {len(coordinates)}")
+            raise GeometryError(Text(
+                pl=f"Point ma jeden punkt, nie {len(coordinates)}",
+                en=f"a Point has one position, not {len(coordinates)}"))
         return shapely.Point(coordinates[0])
 
     def _line(self, element: etree._Element, scope: _Scope) -> BaseGeometry:
         coordinates = self._curve(element, scope)
         if len(coordinates) < 2:
-            raise GeometryError(f"a {_local(element)} has at least two positions, not {len(coordinates)}")
+            raise GeometryError(Text(
+                pl=f"{_local(element)} ma co najmniej dwa punkty, nie {len(coordinates)}",
+                en=f"a {_local(element)} has at least two positions, not {len(coordinates)}"))
         return shapely.LineString(coordinates)
 
     def _curve(self, element: etree._Element, scope: _Scope) -> Coordinates:
@@ -203,19 +221,25 @@ class GeometryReader:
             case "OrientableCurve":
                 base = next((self._only(part) for part in element if _local(part) == "baseCurve"), None)
                 if base is None:
-                    raise GeometryError("an OrientableCurve without a baseCurve")
+                    raise GeometryError(Text(
+                        pl="OrientableCurve bez baseCurve",
+                        en="an OrientableCurve without a baseCurve"))
                 coordinates = self._curve(base, self._enter(base, scope))
                 return coordinates[::-1] if element.get("orientation") == "-" else coordinates
-        raise GeometryError(f"{_local(element)} is not a curve that is read")
+        raise GeometryError(Text(
+            pl=f"{_local(element)} to nie krzywa, którą się czyta",
+            en=f"{_local(element)} is not a curve that is read"))
 
     def _joined(self, parts: list[Coordinates], scope: _Scope) -> Coordinates:
         """Curves end to end as one; each must start where the one before ends."""
         if not parts or not all(map(len, parts)):
-            raise GeometryError("a curve without positions")
+            raise GeometryError(Text(pl="krzywa bez punktów", en="a curve without positions"))
         tolerance = self._tolerance(scope)
         for before, after in pairwise(parts):
             if np.abs(before[-1] - after[0]).max() > tolerance:
-                raise GeometryError("the parts of a curve do not meet")
+                raise GeometryError(Text(
+                    pl="części krzywej się nie stykają",
+                    en="the parts of a curve do not meet"))
         return np.concatenate((parts[0], *(part[1:] for part in parts[1:])))
 
     def _tolerance(self, scope: _Scope) -> float:
@@ -225,35 +249,47 @@ class GeometryReader:
     def _segment(self, element: etree._Element, scope: _Scope) -> Coordinates:
         reader = self._segments.get(_local(element))
         if reader is None:
-            raise GeometryError(f"{_local(element)} is not a curve segment that is read")
+            raise GeometryError(Text(
+                pl=f"{_local(element)} to nie odcinek krzywej, który się czyta",
+                en=f"{_local(element)} is not a curve segment that is read"))
         return reader(element, scope)
 
     def _arc(self, element: etree._Element, scope: _Scope) -> Coordinates:
         points = self._coordinates(element, scope)
         if len(points) < 3 or len(points) % 2 == 0:
-            raise GeometryError(f"{_local(element)} with {len(points)} positions; arcs need 3, 5, 7 …")
+            raise GeometryError(Text(
+                pl=f"{_local(element)} o liczbie punktów {len(points)}; łuki wymagają 3, 5, 7 …",
+                en=f"{_local(element)} with {len(points)} positions; arcs need 3, 5, 7 …"))
         return arcs.arc_string(points, self._tolerance(scope))
 
     def _circle(self, element: etree._Element, scope: _Scope) -> Coordinates:
         points = self._coordinates(element, scope)
         if len(points) != 3:
-            raise GeometryError(f"a Circle has three positions, not {len(points)}")
+            raise GeometryError(Text(
+                pl=f"Circle ma trzy punkty, nie {len(points)}",
+                en=f"a Circle has three positions, not {len(points)}"))
         try:
             return arcs.circle(points, self._tolerance(scope))
         except ValueError as error:
-            raise GeometryError(str(error)) from error
+            raise GeometryError(told(error)) from error
 
     def _arc_by_centre(self, element: etree._Element, scope: _Scope) -> Coordinates:
         """Angles count from the first axis of the CRS to its second: bearings where northing comes first."""
         srs = _known(scope)
         if srs.geographic:
-            raise GeometryError(f"{_local(element)} in degrees is not read")
+            raise GeometryError(Text(
+                pl=f"{_local(element)} w stopniach się nie czyta",
+                en=f"{_local(element)} in degrees is not read"))
         centre = self._coordinates(element, scope)
         if len(centre) != 1:
-            raise GeometryError(f"{_local(element)} has one centre, not {len(centre)}")
+            raise GeometryError(Text(
+                pl=f"{_local(element)} ma jeden środek, nie {len(centre)}",
+                en=f"{_local(element)} has one centre, not {len(centre)}"))
         radius = measure(element, "radius", METRE)
         if radius <= 0:
-            raise GeometryError(f"radius {radius} is not positive")
+            raise GeometryError(Text(
+                pl=f"promień {radius} nie jest dodatni",
+                en=f"radius {radius} is not positive"))
         if _local(element) == "CircleByCenterPoint":
             strokes = arcs.sweep(centre[0], radius, 0.0, math.tau, srs.tolerance)
             strokes[-1] = strokes[0]
@@ -273,7 +309,9 @@ class GeometryReader:
                 case "interior" | "innerBoundaryIs":
                     holes.append(self._ring(self._only(part), scope))
         if len(shell) != 1:
-            raise GeometryError(f"a {_local(element)} has one exterior, not {len(shell)}")
+            raise GeometryError(Text(
+                pl=f"{_local(element)} ma jeden obrys, nie {len(shell)}",
+                en=f"a {_local(element)} has one exterior, not {len(shell)}"))
         return shapely.Polygon(shell[0], holes)
 
     def _ring(self, element: etree._Element, scope: _Scope) -> Coordinates:
@@ -298,7 +336,9 @@ class GeometryReader:
                     parts.append(self._geometry(self._only(part), scope))
         polygons = [polygon for part in parts for polygon in shapely.get_parts(part)]
         if not polygons:
-            raise GeometryError(f"a {_local(element)} without patches")
+            raise GeometryError(Text(
+                pl=f"{_local(element)} bez płatów",
+                en=f"a {_local(element)} without patches"))
         if len(polygons) == 1:
             return polygons[0]
         if shapely.is_valid(polygons).all():
@@ -307,7 +347,9 @@ class GeometryReader:
 
     def _patch(self, element: etree._Element, scope: _Scope) -> BaseGeometry:
         if _local(element) not in ("PolygonPatch", "Triangle", "Rectangle"):
-            raise GeometryError(f"{_local(element)} is not a surface patch that is read")
+            raise GeometryError(Text(
+                pl=f"{_local(element)} to nie płat powierzchni, który się czyta",
+                en=f"{_local(element)} is not a surface patch that is read"))
         return self._polygon(element, scope)
 
     def _collection(
@@ -327,18 +369,26 @@ class GeometryReader:
                 members = list(shapely.get_parts(members)) if members else []
             wrong = {member.geom_type for member in members}.difference(kinds or {m.geom_type for m in members})
             if wrong:
-                raise GeometryError(f"a {_local(element)} cannot hold {', '.join(sorted(wrong))}")
+                raise GeometryError(Text(
+                    pl=f"{_local(element)} nie może zawierać {', '.join(sorted(wrong))}",
+                    en=f"a {_local(element)} cannot hold {', '.join(sorted(wrong))}"))
             if not members:
-                raise GeometryError(f"a {_local(element)} without members")
+                raise GeometryError(Text(
+                    pl=f"{_local(element)} bez części",
+                    en=f"a {_local(element)} without members"))
             return build(members)
 
         return read
 
     def _only(self, element: etree._Element) -> etree._Element:
         if XLINK_HREF in element.attrib:
-            raise GeometryError(f"{_local(element)} is a link to {element.get(XLINK_HREF, '')[:100]!r}; not followed")
+            raise GeometryError(Text(
+                pl=f"{_local(element)} odsyła do {element.get(XLINK_HREF, '')[:100]!r}; za odsyłaczami się nie idzie",
+                en=f"{_local(element)} is a link to {element.get(XLINK_HREF, '')[:100]!r}; not followed"))
         if len(element) != 1:
-            raise GeometryError(f"{_local(element)} holds {len(element)} geometries; one is expected")
+            raise GeometryError(Text(
+                pl=f"{_local(element)} zawiera geometrii {len(element)}; oczekiwano jednej",
+                en=f"{_local(element)} holds {len(element)} geometries; one is expected"))
         return element[0]
 
     def _coordinates(self, element: etree._Element, scope: _Scope) -> Coordinates:
@@ -370,13 +420,17 @@ class GeometryReader:
 
 def _local(element: etree._Element) -> str:
     if namespace(element.tag) not in NAMESPACES:
-        raise GeometryError(f"{local(element.tag)} in the namespace {namespace(element.tag)[:100]!r} is no GML")
+        raise GeometryError(Text(
+            pl=f"{local(element.tag)} w przestrzeni nazw {namespace(element.tag)[:100]!r} to nie GML",
+            en=f"{local(element.tag)} in the namespace {namespace(element.tag)[:100]!r} is no GML"))
     return local(element.tag)
 
 
 def _known(scope: _Scope) -> Srs:
     if scope.srs is None:
-        raise GeometryError("no srsName, neither here nor around it; declare the CRS of the source")
+        raise GeometryError(Text(
+            pl="brak srsName tu i wokół; zadeklaruj układ współrzędnych źródła",
+            en="no srsName, neither here nor around it; declare the CRS of the source"))
     return scope.srs
 
 

@@ -11,7 +11,7 @@ import shapely
 from lxml import etree
 from shapely.geometry.base import BaseGeometry
 
-from sdi.errors import ConfigurationError
+from sdi.errors import ConfigurationError, told
 from sdi.harvest.contract import Feature, Issue
 from sdi.harvest.gml.attributes import AttributeReader, Found, Places, Problem, Texts, attribute_readers
 from sdi.harvest.gml.coordinates import NAMESPACES, GeometryError
@@ -21,6 +21,7 @@ from sdi.harvest.gml.names import below, local, namespace
 from sdi.harvest.gml.plain import Plain, PlainPlace
 from sdi.harvest.gml.values import clean, timestamp
 from sdi.model.register import Attribute, FeatureType, Register
+from sdi.model.text import Text
 
 LIFE_CYCLE: dict[str, tuple[str, ...]] = {
     "started_at": ("startObiekt",),
@@ -61,14 +62,21 @@ class Tally:
         """Warnings about the document `name`, one per namespace and one per class and property."""
         for uri, count in self.strange.items():
             yield Issue("warning", "unknown-namespace",
-                        f"{uri or '(none)'}: no declared register has this namespace; {count} objects in it were taken "
-                        "by the names of their classes", position=name)
+                        Text(
+                pl=f"tej przestrzeni nazw nie ma żaden zadeklarowany rejestr; obiektów w niej: {count}; wzięto je"
+                   " według nazw klas",
+                en=f"no declared register has this namespace; {count} objects in it were taken by the names of their"
+                   " classes").at(uri or "(none)"), position=name)
         for (class_name, prop), count in self.unknown.items():
-            yield Issue("warning", "unknown-attribute", f"{class_name}.{prop}: not declared, not read ({count} times)",
+            yield Issue("warning", "unknown-attribute", Text(
+                pl=f"niezadeklarowane, nie wczytano ({count} razy)",
+                en=f"not declared, not read ({count} times)").at(f"{class_name}.{prop}"),
                         field=prop, position=name)
         for (class_name, prop), count in self.repeated.items():
             yield Issue("warning", "repeated-attribute",
-                        f"{class_name}.{prop}: only the first value was read ({count} objects have more)",
+                        Text(
+                pl=f"wczytano tylko pierwszą wartość (więcej ma obiektów: {count})",
+                en=f"only the first value was read ({count} objects have more)").at(f"{class_name}.{prop}"),
                         field=prop, position=name)
 
 
@@ -178,7 +186,9 @@ class ObjectReader:
             self._identify(draft, layout.identity)
             self._date(draft, layout.times)
         elif self.feature_type.key is not None and self._key(feature) is None:
-            draft.failed = Problem("missing-id", f"no value of {self.feature_type.key}", self.feature_type.key)
+            draft.failed = Problem("missing-id", Text(
+                pl=f"brak wartości {self.feature_type.key}",
+                en=f"no value of {self.feature_type.key}"), self.feature_type.key)
         return draft
 
     def learn(self, element: etree._Element, srs_name: str | None) -> tuple[Layout, list[PlainPlace]] | None:
@@ -200,7 +210,7 @@ class ObjectReader:
         for column, _ in draft.plains:
             shape = next(built)
             if isinstance(shape, GeometryError):
-                draft.failed = draft.failed or Problem("unreadable-geometry", str(shape), column)
+                draft.failed = draft.failed or Problem("unreadable-geometry", shape.text, column)
             else:
                 draft.shapes.setdefault(column, []).append(shape)
 
@@ -295,7 +305,9 @@ class ObjectReader:
         if identities:
             feature.id, feature.namespace, feature.version_id = map(clean, identities[-1])
         if feature.id is None:
-            draft.failed = Problem("missing-id", "no lokalnyId in idIIP", "idIIP")
+            draft.failed = Problem("missing-id", Text(
+                pl="brak lokalnyId w idIIP",
+                en="no lokalnyId in idIIP"), "idIIP")
 
     def _date(self, draft: Draft, times: Sequence[tuple[str, str, Texts]]) -> None:
         for name, top, given in times:
@@ -305,7 +317,8 @@ class ObjectReader:
             try:
                 setattr(draft.feature, name, timestamp(text))
             except ValueError as error:
-                draft.problems.append(Problem("bad-value", f"{top}: {text[:60]!r} is {error}", top))
+                draft.problems.append(Problem("bad-value", Text(
+                    pl=f"{text[:60]!r} {told(error).pl}", en=f"{text[:60]!r} is {told(error).en}").at(top), top))
 
     def _locate(self, draft: Draft, found: Found, srs_name: str | None) -> None:
         """All geometries of the object: of several names for `geom` those of the first that has any, else of all."""
@@ -315,12 +328,14 @@ class ObjectReader:
                     if name in found and self._keep(draft, column, found[name], srs_name) and column == "geom":
                         break
             except GeometryError as error:
-                draft.failed = Problem("unreadable-geometry", str(error), column)
+                draft.failed = Problem("unreadable-geometry", error.text, column)
                 return
         if self._elsewhere and "geom" not in {*draft.shapes, *(column for column, _ in draft.plains)}:
             sought = ", ".join(self._places["geom"])
-            draft.failed = Problem("unreadable-geometry", f"no geometry in {sought}, but one in {self._elsewhere}: "
-                                   "correct `geometry` of the type in the source's file", "geom")
+            draft.failed = Problem("unreadable-geometry", Text(
+                pl=f"nie ma geometrii w {sought}, jest w {self._elsewhere}: popraw `geometry` tego typu w pliku źródła",
+                en=f"no geometry in {sought}, but one in {self._elsewhere}: correct `geometry` of the type in the"
+                   " source's file"), "geom")
 
     def _plain_places(self, found: Found, srs_name: str | None) -> list[PlainPlace] | None:
         """Where all geometries of the object are, in the order of `_locate`; None where they are not all plain and
@@ -347,7 +362,9 @@ class ObjectReader:
             if shape is None or srid is None:
                 continue
             if draft.feature.srid not in (0, srid):
-                raise GeometryError(f"EPSG:{srid} beside EPSG:{draft.feature.srid} in one object")
+                raise GeometryError(Text(
+                    pl=f"EPSG:{srid} obok EPSG:{draft.feature.srid} w jednym obiekcie",
+                    en=f"EPSG:{srid} beside EPSG:{draft.feature.srid} in one object"))
             draft.feature.srid = srid
             if isinstance(shape, Plain):
                 draft.plains.append((column, shape))

@@ -10,8 +10,10 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from sdi.errors import told
 from sdi.harvest.gml.coordinates import NAMESPACES, RING, GeometryError, floats
 from sdi.harvest.gml.srs import Srs
+from sdi.model.text import Text
 
 Kind = Literal["point", "line", "polygon", "multiline", "multipolygon"]
 """What is built; a multi geometry has one part."""
@@ -65,9 +67,12 @@ PLAIN: dict[str, _Path] = {
 """Kind of geometry and the tags down to its numbers, by the tag of the geometry."""
 
 
+_NOT_BUILT = GeometryError("not built")
+
+
 def build(plains: Sequence[Plain]) -> list[BaseGeometry | GeometryError]:
     """Geometries of Plains, in their order; one that cannot be built is a GeometryError in its place."""
-    built: list[BaseGeometry | GeometryError] = [GeometryError("not built")] * len(plains)
+    built: list[BaseGeometry | GeometryError] = [_NOT_BUILT] * len(plains)
     for kind in get_args(Kind):
         places = [place for place, plain in enumerate(plains) if plain.kind == kind]
         if not places:
@@ -87,7 +92,7 @@ def _build_one(plain: Plain) -> BaseGeometry | GeometryError:
         geometry: BaseGeometry = _build_alike(plain.kind, [plain])[0]
         return geometry
     except (ValueError, shapely.GEOSException) as error:
-        return GeometryError(str(error))
+        return GeometryError(told(error))
 
 
 def _build_alike(kind: Kind, plains: Sequence[Plain]) -> Sequence[BaseGeometry]:
@@ -102,7 +107,8 @@ def _build_alike(kind: Kind, plains: Sequence[Plain]) -> Sequence[BaseGeometry]:
     each = np.arange(len(plains))
     if kind in ("line", "multiline"):
         if (sizes < 2).any():
-            raise GeometryError("a line has at least two positions")
+            raise GeometryError(Text(
+                pl="linia ma co najmniej dwa punkty", en="a line has at least two positions"))
         lines: Sequence[BaseGeometry] = shapely.linestrings(coordinates, indices=indices)
         return lines if kind == "line" else shapely.multilinestrings(lines, indices=each)
     ends = np.cumsum(sizes)

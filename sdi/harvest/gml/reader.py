@@ -17,6 +17,7 @@ from sdi.harvest.gml.objects import COUNTY_WFS, GUGIK, Draft, ObjectReader, Tall
 from sdi.harvest.gml.plain import build
 from sdi.harvest.gml.values import clean
 from sdi.model.register import FeatureType, Register
+from sdi.model.text import Text
 
 BASE_MODEL = "urn:gugik:specyfikacje:gmlas:modelPodstawowy:1.0"
 """The schema under all registers of the 2015 generation; no register has it to itself."""
@@ -82,7 +83,9 @@ def _unknown_class(element: etree._Element, position: str) -> Issue:
     return Issue(
         "quarantined",
         "unknown-class",
-        f"{name}: no declared register reads this class or names it as left out",
+        Text(
+        pl="żaden zadeklarowany rejestr nie czyta tej klasy ani nie wymienia jej jako pomijanej",
+        en="no declared register reads this class or names it as left out").at(name),
         object_id=next((str(value) for key, value in element.attrib.items() if local(str(key)) == "id"), None),
         position=position,
         excerpt=excerpt(element, Allowed()),

@@ -14,6 +14,9 @@ from typing import Literal
 import pyproj
 from pyproj.exceptions import CRSError
 
+from sdi.errors import Told
+from sdi.model.text import Text
+
 Axis = Literal["authority", "xy", "yx"]
 """Order of coordinates: as the authority defines it, easting or longitude first, northing or latitude first."""
 
@@ -33,7 +36,7 @@ _CRS84 = re.compile(
 )
 
 
-class UnknownSrs(ValueError):
+class UnknownSrs(Told, ValueError):
     """The srsName names no CRS that is known here."""
 
 
@@ -66,12 +69,15 @@ def parse_srs(name: str, axis: Axis | None = None, short_axis: Axis = "xy") -> S
     promises: tuple[tuple[re.Pattern[str], Axis], ...] = ((_PROMISING, "authority"), (_XY, "xy"), (_SHORT, short_axis))
     match, promised = next(((m, order) for pattern, order in promises if (m := pattern.fullmatch(name))), (None, "xy"))
     if match is None:
-        raise UnknownSrs(f"srsName {name[:100]!r} is not understood")
+        raise UnknownSrs(Text(
+            pl=f"niezrozumiałe srsName {name[:100]!r}", en=f"srsName {name[:100]!r} is not understood"))
     srid = int(next(filter(None, match.groups())))
     try:
         crs = pyproj.CRS.from_epsg(srid)
     except CRSError as error:
-        raise UnknownSrs(f"srsName {name!r}: EPSG has no CRS {srid}") from error
+        raise UnknownSrs(Text(
+            pl=f"srsName {name!r}: EPSG nie ma układu"
+               f" {srid}", en=f"srsName {name!r}: EPSG has no CRS {srid}")) from error
     order = axis or promised
     north_first = crs.axis_info[0].direction.lower() in ("north", "south")
     return Srs(srid, north_first if order == "authority" else order == "yx", crs.is_geographic)

@@ -9,7 +9,9 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
+from sdi.harvest.values import NOT_BOOLEAN, BadValue
 from sdi.model.register import Attribute, Code
+from sdi.model.text import Text
 
 Convert = Callable[[str], Any]
 """From stripped, non-empty text to a value; raises ValueError for text that is none of the type."""
@@ -21,7 +23,7 @@ _UNITS = {("m2", "ha"): 1e-4, ("ha", "m2"): 1e4, ("m", "mm"): 1e3, ("cm", "mm"):
 """Factors from the unit of a delivery to the declared one."""
 
 
-class UnknownCode(ValueError):
+class UnknownCode(BadValue):
     """A value that its code list has neither as a code nor as an alias."""
 
 
@@ -49,7 +51,9 @@ def unit_factor(given: str, declared: str) -> float:
         return 1.0
     factor = _UNITS.get((given, declared))
     if factor is None:
-        raise ValueError(f"in the unit {given!r}, declared is {declared!r}")
+        raise BadValue(Text(
+            pl=f"jest w jednostce {given!r}, zadeklarowano {declared!r}",
+            en=f"in the unit {given!r}, declared is {declared!r}"))
     return factor
 
 
@@ -57,14 +61,23 @@ def unit_factor(given: str, declared: str) -> float:
 def timestamp(text: str) -> str:
     """xs:date or xs:dateTime that both Python and PostgreSQL read, as given; a date loses its offset.
 
-    Raises ValueError.
+    Raises BadValue.
     """
+    try:
+        return _stamp(text)
+    except BadValue:
+        raise
+    except ValueError as error:
+        raise BadValue(Text(pl="nie ma takiego dnia lub godziny", en="no such day or time")) from error
+
+
+def _stamp(text: str) -> str:
     if len(text) == 19 and text[10] == "T" and text[7] == "-":
         datetime.fromisoformat(text)
         return text
     match = _STAMP.fullmatch(text)
     if match is None:
-        raise ValueError("not a date and time as in ISO 8601")
+        raise BadValue(Text(pl="nie jest datą z czasem według ISO 8601", en="not a date and time as in ISO 8601"))
     if len(text) <= 16:
         text = match[1]
     datetime.fromisoformat(text)
@@ -80,7 +93,7 @@ def _decoder(name: str, codes: Mapping[str, Code]) -> Convert:
         try:
             return spellings[text.casefold()]
         except KeyError:
-            raise UnknownCode(f"not in the code list {name}") from None
+            raise UnknownCode(Text(pl=f"nie ma na liście kodowej {name}", en=f"not in the code list {name}")) from None
 
     return decode
 
@@ -88,7 +101,7 @@ def _decoder(name: str, codes: Mapping[str, Code]) -> Convert:
 def _integer(text: str) -> int:
     value = _number(text)
     if value != int(value) or abs(value) > 2**53:
-        raise ValueError("not a whole number")
+        raise BadValue(Text(pl="nie jest liczbą całkowitą", en="not a whole number"))
     return int(value)
 
 
@@ -99,7 +112,7 @@ def _number(text: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise ValueError("is not a number")
+        raise BadValue(Text(pl="nie jest liczbą", en="is not a number"))
     return value
 
 
@@ -107,7 +120,7 @@ def _boolean(text: str) -> bool:
     folded = text.casefold()
     if folded in _TRUE or folded in _FALSE:
         return folded in _TRUE
-    raise ValueError("neither true nor false")
+    raise BadValue(NOT_BOOLEAN)
 
 
 _CONVERTERS: dict[str, Convert] = {

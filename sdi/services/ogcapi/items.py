@@ -37,10 +37,6 @@ Link = dict[str, str]
 class NotThere(SdiError):
     """The tenant has no such feature."""
 
-    def __init__(self, text: Text) -> None:
-        self.text = text
-        super().__init__(text.en)
-
 
 @dataclass(frozen=True, slots=True)
 class Items:

@@ -225,15 +225,15 @@ def _links(**link: str) -> Change:
 ])
 def test_servers_that_lie_are_refused(node: EgibNode, change: Change, said: str) -> None:
     outcome = harvested(node, Server(change=change), limit=2)
-    assert outcome.state == "failed" and said in str(outcome.message)
+    assert outcome.state == "failed" and said in outcome.message.en
 
 
 def test_what_the_server_has_instead_is_told(node: EgibNode) -> None:
     outcome = harvested(node, Server(), collections={})
-    assert "no collection 'dzialki' for dzialki; there are: parcels; set collections.dzialki" in str(outcome.message)
+    assert "no collection 'dzialki' for dzialki; there are: parcels; set collections.dzialki" in outcome.message.en
     outcome = harvested(node, Server(), collections={"budynki": "b"})
-    assert "does not deliver" in str(outcome.message)
-    assert "raise max_features" in str(harvested(node, Server(), max_features=3).message)
+    assert "does not deliver" in outcome.message.en
+    assert "raise max_features" in harvested(node, Server(), max_features=3).message.en
 
 
 def test_bad_objects_are_set_aside(node: EgibNode) -> None:

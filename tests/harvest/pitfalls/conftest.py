@@ -53,7 +53,7 @@ class WfsNode(Node):
         outcome = self.harvest()
         assert outcome.state == state, outcome.message
         for word in words:
-            assert word in str(outcome.message)
+            assert word in outcome.message.en
         assert self.served() == before
         return outcome
 

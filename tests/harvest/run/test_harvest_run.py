@@ -305,7 +305,10 @@ def test_a_refused_delivery_changes_nothing(
     node.declare(expect=expect)
     node.deliver(delivery)
     outcome = node.harvest()
-    assert outcome.state == "refused" and word in (outcome.message or "")
+    assert outcome.state == "refused" and word in outcome.message.en
+    (run,) = node.rows(f"select message, message_pl from sdi.run where run = {outcome.run}")
+    assert (run["message"], run["message_pl"]) == (outcome.message.en, outcome.message.pl)
+    assert run["message_pl"] != run["message"]
     assert [node.rows(f"select xmin, * from {table}") for table in ("proba.pola", "sdi.count", "sdi.version")] == served
     stage = f"stage.run_{outcome.run}_pola"
     assert node.rows(f"select count(*) from {stage}")[0]["count"] == len([d for d in delivery if d["id"][0] == "p"])
@@ -327,7 +330,7 @@ def test_too_many_objects_are_a_warning_only(node: Node) -> None:
 def test_a_failed_run_is_gone_on_with(node: Node) -> None:
     node.deliver(fields(20), [{"broken": "not a register"}])
     outcome = node.harvest()
-    assert outcome.state == "failed" and "not a register" in (outcome.message or "")
+    assert outcome.state == "failed" and "not a register" in outcome.message.en
     assert node.current() == {}
     node.kind.was_read.clear()
     node.kind.fetched.clear()

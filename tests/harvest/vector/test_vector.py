@@ -162,12 +162,12 @@ def test_the_encoding_of_a_shapefile_is_said_by_it_or_by_the_source(node: EgibNo
     packed = shapefile(node.folder, ROWS, encoding="cp1250", leave_out=(".cpg",))
     _without_language(packed)
     node.source_of()
-    assert "names no encoding" in str(node.harvest("0415-egib").message)
+    assert "names no encoding" in node.harvest("0415-egib").message.en
     node.source_of(path="delivery", encoding="cp1250")
     assert node.harvest("0415-egib").state == "committed"
     assert {row["nazwa_obrebu"] for row in node.table().values()} == {"Żółwin"}
     node.source_of(path="delivery", encoding="utf-8")
-    assert "encoding" in str(node.harvest("0415-egib").message)
+    assert "encoding" in node.harvest("0415-egib").message.en
 
 
 def _without_language(packed: Path) -> None:
@@ -182,19 +182,19 @@ def _without_language(packed: Path) -> None:
 def test_a_missing_crs_must_be_told_and_a_wrong_one_is_refused(node: EgibNode) -> None:
     shapefile(node.folder, ROWS, encoding="utf-8", leave_out=(".prj",))
     node.source_of()
-    assert "names no CRS; set `crs`" in str(node.harvest("0415-egib").message)
+    assert "names no CRS; set `crs`" in node.harvest("0415-egib").message.en
     node.source_of(path="delivery", crs=2180)
     assert node.harvest("0415-egib").state == "committed"
     assert node.table()["041501_2.0003.1"]["geom"].equals(ROWS[0]["geometry"])
     shapefile(node.folder, ROWS, encoding="utf-8")
     node.source_of(path="delivery", crs=2177)
-    assert "EPSG:2180 by its own account, `crs` says 2177" in str(node.harvest("0415-egib").message)
+    assert "EPSG:2180 by its own account, `crs` says 2177" in node.harvest("0415-egib").message.en
 
 
 def test_geoparquet_with_a_null_crs_must_be_told(node: EgibNode) -> None:
     geoparquet(node.folder / "dzialki.parquet", ROWS, crs=None)
     node.source_of()
-    assert "names no CRS" in str(node.harvest("0415-egib").message)
+    assert "names no CRS" in node.harvest("0415-egib").message.en
 
 
 def test_arcs_become_strokes_and_heights_are_dropped(node: EgibNode) -> None:
@@ -236,7 +236,7 @@ def test_batches_are_read_to_the_last(node: EgibNode, monkeypatch: pytest.Monkey
         outcome = node.harvest("0415-egib")
         assert outcome.good and len(node.table()) == 5
     node.source_of(path="delivery", max_features=4)
-    assert "raise max_features" in str(node.harvest("0415-egib").message)
+    assert "raise max_features" in node.harvest("0415-egib").message.en
 
 
 @pytest.mark.parametrize("sort", ["gpkg", "parquet", "fgb", "shp"])
@@ -287,7 +287,7 @@ def test_what_is_no_such_file_is_not_opened(node: EgibNode, name: str, body: byt
     (node.folder / name).write_bytes(body)
     node.source_of()
     outcome = node.harvest("0415-egib")
-    assert outcome.state == "failed" and said in str(outcome.message)
+    assert outcome.state == "failed" and said in outcome.message.en
 
 
 def test_a_view_in_a_geopackage_is_not_run(node: EgibNode) -> None:
@@ -300,7 +300,7 @@ def test_a_view_in_a_geopackage_is_not_run(node: EgibNode) -> None:
         package.execute("insert into gpkg_geometry_columns values ('dzialki', 'geom', 'POLYGON', 2180, 0, 0)")
     node.source_of()
     outcome = node.harvest("0415-egib")
-    assert outcome.state == "failed" and "it holds 0415/prawdziwe" in str(outcome.message)
+    assert outcome.state == "failed" and "it holds 0415/prawdziwe" in outcome.message.en
 
 
 @pytest.mark.parametrize(("files", "parameters", "said"), [
@@ -319,22 +319,22 @@ def test_zips_that_are_bombs_or_hold_something_else(
             archive.writestr(name, body)
     node.source_of(path="delivery", **parameters)
     outcome = node.harvest("0415-egib")
-    assert outcome.state == "failed" and said in str(outcome.message)
+    assert outcome.state == "failed" and said in outcome.message.en
 
 
 def test_parquet_that_unpacks_to_too_much(node: EgibNode) -> None:
     geoparquet(node.folder / "dzialki.parquet", [parcel(n, nazwa_gminy=f"{n:01000}") for n in range(3000)])
     node.source_of(path="delivery", max_unpacked_mb=1)
-    assert "raise max_unpacked_mb" in str(node.harvest("0415-egib").message)
+    assert "raise max_unpacked_mb" in node.harvest("0415-egib").message.en
 
 
 def test_names_that_fit_nothing_say_what_there_is(node: EgibNode) -> None:
     ogr(node.folder / "0415.gpkg", ROWS, "GPKG", "0415")
     node.source_of()
-    assert "it holds 0415; say which is which under `layers`" in str(node.harvest("0415-egib").message)
+    assert "it holds 0415; say which is which under `layers`" in node.harvest("0415-egib").message.en
     node.source_of(path="delivery", layers={"dzialki": {"name": "0415"}})
     assert node.harvest("0415-egib").state == "committed"
     node.source_of(path="delivery", layers={"dzialki": {"name": "0415", "columns": {"numer_dzialki": "nr"}}})
-    assert "no column 'nr'; there are: id_dzialki" in str(node.harvest("0415-egib").message)
+    assert "no column 'nr'; there are: id_dzialki" in node.harvest("0415-egib").message.en
     node.source_of(path="delivery", layers={"uzytki": {}})
-    assert "does not deliver" in str(node.harvest("0415-egib").message)
+    assert "does not deliver" in node.harvest("0415-egib").message.en

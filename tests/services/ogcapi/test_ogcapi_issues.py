@@ -68,7 +68,7 @@ def test_an_issue_is_a_feature_without_the_excerpt(client: Client, issues: None)
     assert feature["properties"] == {
         "source": "0415-egib", "severity": "quarantined", "code": "bad-value", "feature_type": "dzialki",
         "object_id": "1.2/3", "field": "numer_dzialki", "message": "placed", "position": "a.gml:12",
-        "noted_at": "2024-05-06T07:08:09+00:00", "county": "0415", "commune": "041501"}
+        "noted_at": "2024-05-06T07:08:09+00:00", "county": "0415", "commune": "041501", "message_pl": "placed"}
     alone = client.get(f"{ITEMS}/{feature['id']}").json()
     assert alone["properties"] == feature["properties"]
     for path in (ITEMS, f"{ITEMS}/{feature['id']}", ITEMS.removesuffix("/items"), ITEMS.replace("items", "queryables")):

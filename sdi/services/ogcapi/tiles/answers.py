@@ -35,10 +35,6 @@ LEVEL = 1
 class Wrong(SdiError):
     """There is no such tile."""
 
-    def __init__(self, text: Text) -> None:
-        self.text = text
-        super().__init__(text.en)
-
 
 class Tiles:
     """Answers requests for tiles of all tenants."""

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from sdi.errors import SourceError
 from sdi.harvest.contract import Delivery, Feature, Issue, Job, LeftOut, Read, Unit
+from sdi.model.text import Text
 
 
 class Parameters(BaseModel, extra="forbid"):
@@ -33,7 +34,7 @@ class Harvester:
 
     def gather(self) -> Generator[Unit, Delivery, None]:
         if not self.folder.is_dir():
-            raise SourceError(f"{self.folder}: no such folder")
+            raise SourceError(Text(pl="nie ma takiego folderu", en="no such folder").at(str(self.folder)))
         for path in sorted(self.folder.glob("*.jsonl")):
             facts = path.stat()
             yield Unit(path.name, str(path), {"path": path}, stamp=f"{facts.st_size} {facts.st_mtime_ns}")
@@ -53,11 +54,12 @@ class Harvester:
 
     def _item(self, item: dict[str, Any], position: str) -> Read:
         if "broken" in item:
-            raise SourceError(f"{position}: {item['broken']}")
+            raise SourceError(Text.verbatim(item["broken"]).at(position))
         if "left_out" in item:
             return LeftOut(item["left_out"])
         if "issue" in item:
-            return Issue(**item["issue"], position=position)
+            given = item["issue"]
+            return Issue(**{**given, "message": Text.verbatim(given["message"])}, position=position)
         wkt = item.pop("wkt", None)
         shapes = {name: shapely.from_wkt(text) for name, text in item.pop("shapes", {}).items()}
         return Feature(
