@@ -100,6 +100,8 @@ def features(checks: Checks, reader: str, read: Read) -> None:
     with checks(f"{reader}: OGC API: the known parcel to the centimetre, in degrees"):
         ring, wanted = _ring(read(ask(where=parcel))), truth["parcel"]["elsewhere"]["EPSG:4326"]
         same_ring(ring, wanted, CENTIMETRE / DEGREE_M)
+    with checks(f"{reader}: OGC API: the known parcel by its identifier"):
+        same_ids(_ids(read(ask(where=f"id = '{truth['parcel']['id']}'"))), [truth["parcel"]["id"]])
     with checks(f"{reader}: OGC API: all boundary points, none twice"):
         _all_points(checks, read(Question(api, "punkty_graniczne")))
 

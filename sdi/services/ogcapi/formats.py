@@ -19,20 +19,27 @@ class Format:
     """One format of features."""
 
     media_type: str
-    title: Text
-    """Of a link to it."""
+    name: str
     form: Form = "geojson"
     """What the store makes of a row for it."""
 
+    @property
+    def title(self) -> Text:
+        """Of a link from features to the same in this format."""
+        return Text(pl=f"Ten dokument jako {self.name}", en=f"This document as {self.name}")
+
+    @property
+    def items(self) -> Text:
+        """Of a link from a collection to its features in this format."""
+        return Text(pl=f"Obiekty jako {self.name}", en=f"Items as {self.name}")
+
 
 FORMATS: dict[str, Format] = {
-    "json": Format("application/geo+json", Text(pl="Ten dokument jako GeoJSON", en="This document as GeoJSON")),
-    "jsonfg": Format("application/vnd.ogc.fg+json", Text(
-        pl="Ten dokument jako JSON-FG", en="This document as JSON-FG"), "jsonfg"),
-    "csv": Format("text/csv", Text(pl="Ten dokument jako CSV", en="This document as CSV"), "csv"),
-    "html": Format("text/html", Text(pl="Ten dokument jako HTML", en="This document as HTML")),
-    "jsonld": Format("application/ld+json", Text(
-        pl="Ten dokument jako RDF (JSON-LD)", en="This document as RDF (JSON-LD)")),
+    "json": Format("application/geo+json", "GeoJSON"),
+    "jsonfg": Format("application/vnd.ogc.fg+json", "JSON-FG", "jsonfg"),
+    "csv": Format("text/csv", "CSV", "csv"),
+    "html": Format("text/html", "HTML"),
+    "jsonld": Format("application/ld+json", "RDF (JSON-LD)"),
 }
 """By what `f` says, the default first."""
 

@@ -15,9 +15,9 @@ from pygeoapi.api import itemtypes
 from pygeoapi.plugin import PLUGINS
 
 from sdi.services.ogcapi import filtering
-from sdi.services.ogcapi.formats import JSON_FG_CONFORMANCE
+from sdi.services.ogcapi.formats import FORMATS, JSON_FG_CONFORMANCE
 from sdi.services.ogcapi.render import render
-from sdi.services.ogcapi.request import ASKED
+from sdi.services.ogcapi.request import ASKED, Asked
 from sdi.services.ogcapi.splice import dumps
 from sdi.services.ogcapi.texts import LINK_TITLES
 from sdi.services.ogcapi.tiles import resources as tiles
@@ -85,7 +85,7 @@ def _true(content: dict[str, Any]) -> dict[str, Any]:
 
     pygeoapi links to processes and tiles whether they are there or not.
     """
-    content = _enclosed(content)
+    content = _linked(content)
     if not isinstance(content.get("links"), list):
         return content
     return {**content, "links": [served for link in content["links"] for served in _served_links(link)]}
@@ -98,12 +98,32 @@ def _served_links(link: dict[str, Any]) -> list[dict[str, Any]]:
     return [link] if _served(link) else []
 
 
-def _enclosed(content: dict[str, Any]) -> dict[str, Any]:
-    """Collections with links to their files; pygeoapi would ask each of these files for its length."""
+def _linked(content: dict[str, Any]) -> dict[str, Any]:
+    """Collections with links to their features in every format, where pygeoapi knows of three, and to their files,
+    each of which pygeoapi would ask for its length.
+    """
     if isinstance(content.get("collections"), list):
-        return {**content, "collections": [_enclosed(collection) for collection in content["collections"]]}
-    found = ASKED.get().enclosures.get(content.get("id", ""), []) if "itemType" in content else []
-    return {**content, "links": [*content["links"], *found]} if found else content
+        return {**content, "collections": [_linked(collection) for collection in content["collections"]]}
+    if "itemType" not in content:
+        return content
+    asked = ASKED.get()
+    links: list[dict[str, Any]] = []
+    for link in content["links"]:
+        if link["rel"] != "items":
+            links.append(link)
+        elif link["type"] == FORMATS["json"].media_type:
+            links += _items(link["href"].partition("?")[0], asked)
+    return {**content, "links": [*links, *asked.enclosures.get(content["id"], [])]}
+
+
+def _items(address: str, asked: Asked) -> list[dict[str, Any]]:
+    """Links to the features of a collection, but for a page to GeoJSON without `f`: GDAL puts the identifier of a
+    feature right behind it.
+    """
+    return [{
+        "type": format_.media_type, "rel": "items", "title": format_.items.get(asked.language),
+        "href": address if name == "json" and asked.format != "html" else f"{address}?f={name}",
+    } for name, format_ in FORMATS.items()]
 
 
 def _served(link: Mapping[str, Any]) -> bool:

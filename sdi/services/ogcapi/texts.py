@@ -19,9 +19,6 @@ LINK_TITLES = {
     "Schema of collection in HTML": "Schemat kolekcji jako HTML",
     "Queryables for this collection as JSON": "Właściwości do filtrowania jako JSON",
     "Queryables for this collection as HTML": "Właściwości do filtrowania jako HTML",
-    "Items as GeoJSON": "Obiekty jako GeoJSON",
-    "Items as RDF (GeoJSON-LD)": "Obiekty jako RDF (GeoJSON-LD)",
-    "Items as HTML": "Obiekty jako HTML",
 }
 """pygeoapi's wheel brings no translations of its own."""
 

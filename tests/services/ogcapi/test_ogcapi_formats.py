@@ -14,7 +14,7 @@ from starlette.responses import StreamingResponse
 
 from sdi.db.database import Database
 from sdi.services import body
-from sdi.services.ogcapi.formats import JSON_FG_CONFORMANCE, negotiated
+from sdi.services.ogcapi.formats import FORMATS, JSON_FG_CONFORMANCE, negotiated
 from sdi.store.crs import CRS84, PL1992
 from tests.services.ogcapi.conftest import Client, Table
 from tests.services.ogcapi.test_ogcapi_items import EASTING, EPSG, ITEMS, NORTHING, ids, link
@@ -117,6 +117,20 @@ def test_ogr_reads_both(client: Client, parcels: Table, tmp_path: Path) -> None:
         said = subprocess.run(
             ["ogrinfo", "-ro", "-al", str(tmp_path / name)], capture_output=True, text=True, check=True)
         assert "Feature Count: 3" in said.stdout and "(18.589" in said.stdout, said.stdout
+
+
+def test_a_collection_links_to_its_features_in_every_format(client: Client, parcels: Table) -> None:
+    address = ITEMS.removesuffix("/items")
+    listed = client.get(address.rpartition("/")[0]).json()["collections"]
+    for collection in (client.get(address).json(), *listed):
+        links = {link["type"]: link["href"] for link in collection["links"] if link["rel"] == "items"}
+        assert list(links) == [format_.media_type for format_ in FORMATS.values()]
+        for media_type, href in links.items():
+            answer = client.get(href, headers={"Accept": media_type})
+            assert answer.headers["content-type"].partition(";")[0] == media_type
+        assert links["application/geo+json"].endswith("/items")  # GDAL appends an identifier
+    page = client.get(address, headers={"Accept": "text/html"}).text
+    assert '/items?f=json"' in page and '/items?f=csv"' in page
 
 
 def test_every_format_is_linked_and_declared(client: Client, parcels: Table) -> None:
