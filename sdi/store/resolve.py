@@ -70,9 +70,11 @@ with ranked as (
     returning s.*, s.content = r.kept as identical
 ), aside as (
     insert into sdi.issue
-        (run, source, county, commune, severity, code, feature_type, object_id, message, position, excerpt, geom)
+        (run, source, county, commune, severity, code, feature_type, object_id, message, message_pl, position, excerpt,
+         geom)
     select %(run)s, %(source)s, %(county)s, commune, 'quarantined', 'duplicate-id', %(feature_type)s, id,
            'the same version of the object was delivered again with other content; the later one counts',
+           'tę samą wersję obiektu dostarczono ponownie z inną treścią; liczy się późniejsza',
            position, left((to_jsonb(gone) - 'geom')::text, 4000), geom
     from gone where not identical order by ordinal, item
     returning 1
@@ -87,9 +89,11 @@ with gone as (
     returning s.*, c.source as owner
 ), aside as (
     insert into sdi.issue
-        (run, source, county, commune, severity, code, feature_type, object_id, message, position, excerpt, geom)
+        (run, source, county, commune, severity, code, feature_type, object_id, message, message_pl, position, excerpt,
+         geom)
     select %(run)s, %(source)s, %(county)s, commune, 'quarantined', 'foreign-id', %(feature_type)s, id,
            format('the identifier already belongs to an object of the source %%s', owner),
+           format('identyfikator należy już do obiektu ze źródła %%s', owner),
            position, left((to_jsonb(gone) - 'geom')::text, 4000), geom
     from gone order by ordinal, item
     returning 1

@@ -104,12 +104,7 @@ def _problem(row: dict[str, Any]) -> tuple[Text | None, datetime | None]:
     """Why and when the last run did not go well, or a later attempt of a worker that never became a run."""
     noted, ended = row.get("attempted_at"), row.get("ended_at")
     if row.get("state") in ("failed", "refused") and (row["message"] == row["problem"] or not noted or noted < ended):
-        return _told(row, "message"), ended
+        return Text(pl=row["message_pl"], en=row["message"]), ended
     if row.get("problem") and (ended is None or noted >= ended):
-        return _told(row, "problem"), noted
+        return Text(pl=row["problem_pl"], en=row["problem"]), noted
     return None, None
-
-
-def _told(row: dict[str, Any], name: str) -> Text:
-    """What was said in both languages; in English alone before there was a column for Polish."""
-    return Text(pl=row[f"{name}_pl"] or row[name], en=row[name])

@@ -1,7 +1,7 @@
 -- name: current
 -- What is wrong now: the issues of the last run of each source that read a delivery, the gravest first.
-select i.source, i.run, i.severity, i.code, i.feature_type, i.object_id, i.field, i.message,
-       coalesce(i.message_pl, i.message) as message_pl, i.position, i.excerpt
+select i.source, i.run, i.severity, i.code, i.feature_type, i.object_id, i.field, i.message, i.message_pl,
+       i.position, i.excerpt
 from sdi.issue i
 join (
     select source, max(run) as run from sdi.run where state in ('committed', 'unchanged', 'refused') group by source

@@ -27,6 +27,7 @@ def note(database: Database, state: str, *issues: dict[str, Any], source: str = 
         for issue in issues:
             full = {"run": run[0], "source": source, "county": source[:4], "severity": "warning", "code": "bad-value",
                     "message": "m", "excerpt": "PESEL 12345678901", **issue}
+            full["message_pl"] = f"po polsku: {full['message']}"
             if "geom" in full:
                 full["geom"] = shapely.to_wkb(shapely.set_srid(full["geom"], 2180), hex=True, include_srid=True)
             marks = ", ".join(f"%({key})s" for key in full)
@@ -68,7 +69,8 @@ def test_an_issue_is_a_feature_without_the_excerpt(client: Client, issues: None)
     assert feature["properties"] == {
         "source": "0415-egib", "severity": "quarantined", "code": "bad-value", "feature_type": "dzialki",
         "object_id": "1.2/3", "field": "numer_dzialki", "message": "placed", "position": "a.gml:12",
-        "noted_at": "2024-05-06T07:08:09+00:00", "county": "0415", "commune": "041501", "message_pl": "placed"}
+        "noted_at": "2024-05-06T07:08:09+00:00", "county": "0415", "commune": "041501",
+        "message_pl": "po polsku: placed"}
     alone = client.get(f"{ITEMS}/{feature['id']}").json()
     assert alone["properties"] == feature["properties"]
     for path in (ITEMS, f"{ITEMS}/{feature['id']}", ITEMS.removesuffix("/items"), ITEMS.replace("items", "queryables")):
