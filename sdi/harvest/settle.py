@@ -110,7 +110,8 @@ def _commit(
         return "unchanged", message, summary
     summary["version"] = commit.version
     commit.finish({**origin, **summary})
-    refresh(connection, region, settings.public_url, settings.home, run.source.county)
+    for county in sorted(commit.counties):
+        refresh(connection, region, settings.public_url, settings.home, county)
     run.end("committed", None, summary)
     return "committed", None, summary
 

@@ -60,12 +60,9 @@ with kept as (
 select count(*) from updated
 """
 
-_GONE = """
+_ENDED = """
 with gone as (
-    delete from {current} c
-    where c.county = %(county)s and c.source = %(source)s
-      and not exists (select from {stage} s where s.id = c.id and not s.past)
-      and not exists (select from {known} k where k.content = c.content and k.feature_type = %(feature_type)s)
+    delete from {current} c where {which}
     returning c.*
 ), kept as (
     insert into {history} (fid, county, source, known_from, version, why, valid_to, known_to, {state})
@@ -76,6 +73,14 @@ with gone as (
 )
 select count(*) from gone
 """
+
+_GONE = _ENDED.replace("{which}", """
+c.county = %(county)s and c.source = %(source)s
+and not exists (select from {stage} s where s.id = c.id and not s.past)
+and not exists (select from {known} k where k.content = c.content and k.feature_type = %(feature_type)s)
+""")
+
+_LEFT = _ENDED.replace("{which}", "c.county = any(%(elsewhere)s) and c.source = %(source)s")
 
 # In the order of their places, so that neighbours on the map are neighbours on the disk.
 _NEW = """
@@ -165,20 +170,28 @@ class Commit:
 
     def __init__(self, connection: psycopg.Connection[Any], run: int, source: Source) -> None:
         self.connection, self.run, self.source = connection, run, source
+        self.counties = {source.county}
+        """Where something may have changed."""
         row = self._query("open_version").fetchone()
         assert row is not None
         self.version: int = row[0]
         self.committed_at: datetime = row[1]
 
     def apply(self, feature_type: FeatureType, resolved: Resolved) -> Difference:
-        """Bring one feature type to the state of its stage, which has been resolved; unchanged rows are not touched."""
+        """Bring one feature type to the state of its stage, which has been resolved; unchanged rows are not touched.
+
+        What the source delivered of another county is gone: its file named the wrong one.
+        """
+        elsewhere = [row[0] for row in self._query("drop_elsewhere", feature_type=feature_type.name)]
+        self.counties.update(elsewhere)
+        left = self._execute(_LEFT, feature_type, elsewhere=elsewhere) if elsewhere else 0
         changed = self._changed(feature_type)
         with hashed(self.connection):
             gone = self._execute(_GONE, feature_type) if resolved.vanished else 0
         new = self._execute(_NEW, feature_type)
         corrected = self._execute(_CORRECTED, feature_type)
         past = self._execute(_PAST, feature_type)
-        difference = Difference(new, changed, gone, past, corrected)
+        difference = Difference(new, changed, gone + left, past, corrected)
         if difference or resolved.adopted:
             self._query("drop_counts", feature_type=feature_type.name)
             self._run(_COUNT, feature_type)
@@ -206,11 +219,11 @@ class Commit:
             known["version"] = self.version
         return self.connection.execute(query("commit", name), {**known, **values})
 
-    def _execute(self, text: str, feature_type: FeatureType) -> int:
-        row = self._run(text, feature_type).fetchone()
+    def _execute(self, text: str, feature_type: FeatureType, **values: object) -> int:
+        row = self._run(text, feature_type, **values).fetchone()
         return int(row[0]) if row else 0
 
-    def _run(self, text: str, feature_type: FeatureType) -> psycopg.Cursor[Any]:
+    def _run(self, text: str, feature_type: FeatureType, **values: object) -> psycopg.Cursor[Any]:
         columns = [*map(sql.Identifier, (*_STATE, *feature_type.geometry_columns, *feature_type.attributes))]
 
         def of(alias: str) -> sql.Composed:
@@ -225,5 +238,5 @@ class Commit:
         return self.connection.execute(statement, {
             "source": self.source.id, "county": self.source.county, "feature_type": feature_type.name,
             "version": self.version, "now": self.committed_at,
-            "table": current_table(feature_type).as_string(),
+            "table": current_table(feature_type).as_string(), **values,
         })

@@ -85,7 +85,7 @@ select (select count(*) from gone where identical), (select count(*) from aside)
 _FOREIGN = """
 with gone as (
     delete from {stage} s using {current} c
-    where c.id = s.id and (c.source, c.county) is distinct from (%(source)s, %(county)s)
+    where c.id = s.id and c.source <> %(source)s
     returning s.*, c.source as owner
 ), aside as (
     insert into sdi.issue
@@ -124,7 +124,7 @@ _TALLY = """
 select count(*) filter (where not s.past), count(*) filter (where s.past),
        count(*) filter (where s.outside and not s.past), count(*) filter (where not s.past and c.id is not null),
        max(greatest(s.valid_from, s.started_at)) filter (where not s.past)
-from {stage} s left join {current} c on c.id = s.id
+from {stage} s left join {current} c on c.id = s.id and c.county = %(county)s
 """
 
 

@@ -180,10 +180,15 @@ def test_duplicates_within_a_delivery(node: Node) -> None:
     assert '"first"' in issue["excerpt"] and issue["geom"] is not None
 
 
-def test_an_identifier_of_another_county_is_set_aside(node: Node) -> None:
+def a_second_county(node: Node) -> None:
+    """Declare county 0463, of which no polygon is known."""
     path = node.home / "configs" / "regions" / "proba" / "units.geojson"
     path.write_text(path.read_text().replace('"features": [', '"features": [{"type": "Feature", "geometry": null,'
                     ' "properties": {"teryt": "0463", "name": "inny"}},'), encoding="utf-8")
+
+
+def test_an_identifier_of_another_county_is_set_aside(node: Node) -> None:
+    a_second_county(node)
     node.deliver(fields(3))
     node.harvest()
     node.declare("0463-proba", kind="jsonlines", county="0463", delivers=["proba"], parameters={"path": "delivery"},
@@ -209,6 +214,35 @@ def test_a_source_under_a_new_name_takes_over(node: Node) -> None:
     assert (outcome.state, part["unchanged"], part["gone"]) == ("committed", 29, 1)
     assert node.current()["p3"]["fid"] == before["p3"]["fid"]
     assert [(c["source"], c["objects"]) for c in node.rows("select * from sdi.count")] == [("torun", 29)]
+
+
+def test_a_source_of_another_county_leaves_nothing_in_the_first(node: Node) -> None:
+    a_second_county(node)
+    node.deliver(fields(30))
+    node.harvest()
+    node.declare(county="0463")
+    node.deliver(fields(29))
+    outcome = node.harvest()
+    part = outcome.summary["feature_types"]["pola"]
+    assert (outcome.state, part["new"], part["gone"], part["quarantined"]) == ("committed", 29, 30, 0)
+    assert {row["county"] for row in node.current().values()} == {"0463"} and len(node.current()) == 29
+    history = node.rows("select id, county, why from proba.pola_history")
+    assert len(history) == 30 and {(row["county"], row["why"]) for row in history} == {("0415", "g")}
+    changes = node.rows("select county, op, count(*) from sdi.change where version = 2 group by 1, 2 order by 1")
+    assert [tuple(row.values()) for row in changes] == [("0415", "d", 30), ("0463", "u", 29)]
+    assert [(c["county"], c["objects"]) for c in node.rows("select * from sdi.count")] == [("0463", 29)]
+    node.declare(county="0415")
+    assert node.harvest().state == "committed" and {row["county"] for row in node.current().values()} == {"0415"}
+
+
+def test_a_refused_delivery_leaves_what_its_source_had_elsewhere(node: Node) -> None:
+    a_second_county(node)
+    node.deliver(fields(30))
+    node.harvest()
+    node.declare(county="0463", expect={"min": {"pola": 40}})
+    assert node.harvest().state == "refused"
+    assert {row["county"] for row in node.current().values()} == {"0415"} and len(node.current()) == 30
+    assert [(c["county"], c["objects"]) for c in node.rows("select * from sdi.count")] == [("0415", 30)]
 
 
 BOW_TIE = "POLYGON ((480000 580000, 480010 580010, 480010 580000, 480000 580010, 480000 580000))"
