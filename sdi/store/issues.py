@@ -33,15 +33,15 @@ ISSUE_COLUMNS: dict[str, Column] = {
         Column("source", "text", Text(pl="Źródło", en="Source")),
         Column("severity", "text", Text(pl="Waga", en="Severity")),
         Column("code", "text", Text(pl="Kod uwagi", en="Code of the issue")),
+        Column("message", "text", Text(pl="Opis po angielsku", en="Message")),
+        Column("message_pl", "text", Text(pl="Opis", en="Message in Polish")),
         Column("feature_type", "text", Text(pl="Typ obiektu", en="Feature type")),
         Column("object_id", "text", Text(pl="Identyfikator obiektu", en="Identifier of the object")),
         Column("field", "text", Text(pl="Pole", en="Field")),
-        Column("message", "text", Text(pl="Opis po angielsku", en="Message")),
         Column("position", "text", Text(pl="Miejsce w dostawie", en="Place in the delivery")),
         Column(ISSUE_TIME, "datetime", Text(pl="Data stwierdzenia", en="When it was found")),
         Column("county", "text", Text(pl="TERYT powiatu", en="TERYT code of the county")),
         Column("commune", "text", Text(pl="TERYT gminy", en="TERYT code of the commune")),
-        Column("message_pl", "text", Text(pl="Opis", en="Message in Polish")),
     )
 }
 """What is shown of an issue; never the excerpt of the delivery."""

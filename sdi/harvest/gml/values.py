@@ -68,7 +68,7 @@ def timestamp(text: str) -> str:
     except BadValue:
         raise
     except ValueError as error:
-        raise BadValue(Text(pl="nie ma takiego dnia lub godziny", en="no such day or time")) from error
+        raise BadValue(Text(pl="nie jest istniejącą datą", en="not a date that exists")) from error
 
 
 def _stamp(text: str) -> str:
@@ -93,7 +93,7 @@ def _decoder(name: str, codes: Mapping[str, Code]) -> Convert:
         try:
             return spellings[text.casefold()]
         except KeyError:
-            raise UnknownCode(Text(pl=f"nie ma na liście kodowej {name}", en=f"not in the code list {name}")) from None
+            raise UnknownCode(Text(pl=f"spoza listy kodowej {name}", en=f"not in the code list {name}")) from None
 
     return decode
 
