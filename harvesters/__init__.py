@@ -15,6 +15,8 @@ A module has a class `Harvester` that keeps the contract of `sdi.harvest.contrac
 
 One that can read a delivery in parts, so that several processes share the work, keeps `Divisible` there as well.
 
-It imports `sdi.harvest` and `sdi.model` only. Archive, staging, checks, commit, history, progress and resuming
+What it has to say is in Polish and English: an `Issue` of an object, a `SourceError` where the delivery is of no use.
+
+It imports `sdi.harvest`, `sdi.model` and `sdi.errors` only. Archive, staging, checks, commit, history, progress and resuming
 are done for it.
 """
