@@ -82,6 +82,11 @@ and not exists (select from {known} k where k.content = c.content and k.feature_
 
 _LEFT = _ENDED.replace("{which}", "c.county = any(%(elsewhere)s) and c.source = %(source)s")
 
+_NEVER_THERE = """
+update {history} set known_to = %(now)s
+where county = any(%(elsewhere)s) and source = %(source)s and known_to is null
+"""
+
 # In the order of their places, so that neighbours on the map are neighbours on the disk.
 _NEW = """
 with added as (
@@ -182,9 +187,7 @@ class Commit:
 
         What the source delivered of another county is gone: its file named the wrong one.
         """
-        elsewhere = [row[0] for row in self._query("drop_elsewhere", feature_type=feature_type.name)]
-        self.counties.update(elsewhere)
-        left = self._execute(_LEFT, feature_type, elsewhere=elsewhere) if elsewhere else 0
+        left = self._left(feature_type)
         changed = self._changed(feature_type)
         with hashed(self.connection):
             gone = self._execute(_GONE, feature_type) if resolved.vanished else 0
@@ -212,6 +215,15 @@ class Commit:
             self._run(_CHANGED, feature_type)
         self.connection.execute("drop table pg_temp.pair")
         return pairs
+
+    def _left(self, feature_type: FeatureType) -> int:
+        """End what the source delivered of other counties, closed versions too."""
+        elsewhere = [row[0] for row in self._query("drop_elsewhere", feature_type=feature_type.name)]
+        if not elsewhere:
+            return 0
+        self.counties.update(elsewhere)
+        self._run(_NEVER_THERE, feature_type, elsewhere=elsewhere)
+        return self._execute(_LEFT, feature_type, elsewhere=elsewhere)
 
     def _query(self, name: str, **values: object) -> psycopg.Cursor[Any]:
         known = {"run": self.run, "source": self.source.id, "county": self.source.county}

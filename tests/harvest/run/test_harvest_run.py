@@ -218,16 +218,19 @@ def test_a_source_under_a_new_name_takes_over(node: Node) -> None:
 
 def test_a_source_of_another_county_leaves_nothing_in_the_first(node: Node) -> None:
     a_second_county(node)
-    node.deliver(fields(30))
+    closed = {"id": "old", "wkt": field_at(0, 0), "valid_from": "2019-01-01", "valid_to": "2020-01-01"}
+    node.deliver([*fields(30), closed])
     node.harvest()
     node.declare(county="0463")
-    node.deliver(fields(29))
+    node.deliver([*fields(29), closed])
     outcome = node.harvest()
     part = outcome.summary["feature_types"]["pola"]
     assert (outcome.state, part["new"], part["gone"], part["quarantined"]) == ("committed", 29, 30, 0)
     assert {row["county"] for row in node.current().values()} == {"0463"} and len(node.current()) == 29
-    history = node.rows("select id, county, why from proba.pola_history")
-    assert len(history) == 30 and {(row["county"], row["why"]) for row in history} == {("0415", "g")}
+    history = node.rows("select county, why, known_to is null as stands, count(*) from proba.pola_history"
+                        " group by 1, 2, 3 order by 1, 2")
+    assert [tuple(row.values()) for row in history] == [
+        ("0415", "d", False, 1), ("0415", "g", False, 30), ("0463", "d", True, 1)]
     changes = node.rows("select county, op, count(*) from sdi.change where version = 2 group by 1, 2 order by 1")
     assert [tuple(row.values()) for row in changes] == [("0415", "d", 30), ("0463", "u", 29)]
     assert [(c["county"], c["objects"]) for c in node.rows("select * from sdi.count")] == [("0463", 29)]
