@@ -17,6 +17,6 @@ One that can read a delivery in parts, so that several processes share the work,
 
 What it has to say is in Polish and English: an `Issue` of an object, a `SourceError` where the delivery is of no use.
 
-It imports `sdi.harvest`, `sdi.model` and `sdi.errors` only. Archive, staging, checks, commit, history, progress and resuming
-are done for it.
+It imports `sdi.harvest`, `sdi.model` and `sdi.errors` only. Archive, staging, checks, commit, history, progress and
+resuming are done for it.
 """
