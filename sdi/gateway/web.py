@@ -11,12 +11,24 @@ from socket import socket
 
 import uvicorn
 from uvicorn import _subprocess
-from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors import multiprocess
 
 from sdi.gateway.app import create
 from sdi.settings import Settings
 
 _CONTEXT = get_context("forkserver")
+
+
+class _Worker(multiprocess.Process):
+    """A web worker that is known to have died when its end of the pipe is closed.
+
+    uvicorn keeps a copy of that end: who dies while asked for a sign of life is waited for as if it hung.
+    """
+
+    def start(self) -> None:
+        """Start it, and leave its end of the pipe to it alone."""
+        super().start()
+        self.child_conn.close()
 
 
 def prepare() -> None:
@@ -34,6 +46,7 @@ def run(settings: Settings, database_url: str, mapserv_socket: Path, listener: s
         timeout_keep_alive=30, timeout_worker_healthcheck=30,
     )
     assert threading.current_thread() is threading.main_thread()
-    # BEWARE: uvicorn spawns fresh interpreters and offers no choice.
+    # BEWARE: uvicorn spawns fresh interpreters and offers no choice, of its workers' class neither.
     _subprocess.spawn = _CONTEXT  # type: ignore[assignment]
-    Multiprocess(config, sockets=[listener]).run()
+    multiprocess.Process = _Worker  # type: ignore[misc]
+    multiprocess.Multiprocess(config, sockets=[listener]).run()

@@ -9,6 +9,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+
+from uvicorn import Config
+from uvicorn.supervisors.multiprocess import Process
 
 from tests.features.conftest import Node, copy_home, environment, processes_below, start
 
@@ -46,17 +50,23 @@ def test_a_broken_region_says_so(tmp_path: Path) -> None:
 
 
 def test_a_web_worker_that_dies_is_replaced(node: Node) -> None:
-    """Workers have a process between them and `sdi serve`, which they are forked from."""
-    def workers() -> list[int]:
-        forker = next(pid for pid in _children(node.process.pid) if "forkserver" in _command(pid))
-        return _children(forker)
+    """Also where it dies while it is asked for a sign of life: its end is not reported yet when the question comes.
 
-    before = workers()
+    A worker that hangs is given 30 s.
+    """
+    # Workers have a process between them and `sdi serve`, which they are forked from and which reports their end.
+    forker = next(pid for pid in _children(node.process.pid) if "forkserver" in _command(pid))
+    before = _children(forker)
     assert len(before) == 2
-    os.kill(before[0], signal.SIGKILL)
-    deadline = time.monotonic() + 30
-    while len(after := workers()) < 2 or before[0] in after:
-        assert time.monotonic() < deadline, "waited 30 s"
+    os.kill(forker, signal.SIGSTOP)
+    try:
+        os.kill(before[0], signal.SIGKILL)
+        time.sleep(2)
+    finally:
+        os.kill(forker, signal.SIGCONT)
+    deadline = time.monotonic() + 20
+    while len(after := _children(forker)) < 2 or before[0] in after:
+        assert time.monotonic() < deadline, "waited 20 s"
         time.sleep(0.1)
     assert before[1] in after
     for _ in range(8):
@@ -68,6 +78,14 @@ def test_uvicorn_still_offers_no_choice_of_how_workers_start() -> None:
     fresh = "from uvicorn import _subprocess as s; print(type(s.spawn).__name__)"
     done = subprocess.run([sys.executable, "-c", fresh], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "SpawnContext"
+
+
+def test_uvicorn_still_keeps_its_workers_end_of_the_pipe() -> None:
+    """When it does not, `_Worker` shall go."""
+    worker = Process(Config("nothing:app"), [])
+    worker.process = SimpleNamespace(start=lambda: None)  # type: ignore[assignment]
+    worker.start()
+    assert not worker.child_conn.closed
 
 
 def _children(pid: int) -> list[int]:
