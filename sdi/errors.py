@@ -7,6 +7,7 @@ SdiError
 ├── DatabaseError        the database cannot be started or reached
 └── PublicationError     a tenant's services could not be built
 
+SdiError is Told, as are the smaller errors of a value or a geometry: it carries its text in both languages.
 Each message says what is wrong, where, and what to do. What reaches a clerk or a visitor says it in both languages.
 """
 

@@ -82,12 +82,16 @@ def fresh(source: Source, newest: datetime | None) -> Iterator[Check]:
                " or ask the county for a dated delivery"))
         return
     days = (datetime.now(UTC) - newest).total_seconds() / 86_400
-    passed = days <= most
-    yield Check("fresh", passed, False, Text(
-        pl=f"najnowszy obiekt jest z {newest:%Y-%m-%d}, sprzed {days:.0f} dni; może minąć {most:g} dni"
-           + ("" if passed else "; zapytaj powiat, czy jego usługa nadąża za rejestrem"),
-        en=f"the newest object is of {newest:%Y-%m-%d}, {days:.0f} days old; {most:g} days may pass"
-           + ("" if passed else "; ask the county whether its service still follows the register")))
+    yield _checked("fresh", days <= most, False, Text(
+        pl=f"najnowszy obiekt jest z {newest:%Y-%m-%d}, sprzed {days:.0f} dni; może minąć {most:g} dni",
+        en=f"the newest object is of {newest:%Y-%m-%d}, {days:.0f} days old; {most:g} days may pass",
+    ), Text(pl="zapytaj powiat, czy jego usługa nadąża za rejestrem",
+            en="ask the county whether its service still follows the register"))
+
+
+def _checked(name: str, passed: bool, refuses: bool, found: Text, advice: Text) -> Check:
+    """A check with what was found, and where it failed with what to do."""
+    return Check(name, passed, refuses, found if passed else Text.joined([found, advice]))
 
 
 def _anything(delivered: dict[str, Delivered]) -> Iterator[Check]:
@@ -103,12 +107,11 @@ def _anything(delivered: dict[str, Delivered]) -> Iterator[Check]:
 def _bounds(source: Source, delivered: dict[str, Delivered]) -> Iterator[Check]:
     for name, fewest in source.expect.min.items():
         count = delivered[name].current if name in delivered else 0
-        passed = count >= fewest
-        yield Check("min", passed, True, Text(
-            pl=f"{name}: obiektów jest {count}, oczekiwano co najmniej {fewest}"
-               + ("" if passed else "; dostawa wygląda na niepełną: zapytaj powiat albo obniż expect.min"),
-            en=f"{name}: {count} objects, at least {fewest} expected"
-               + ("" if passed else "; it looks incomplete: ask the county, or lower expect.min")))
+        yield _checked("min", count >= fewest, True, Text(
+            pl=f"{name}: obiektów jest {count}, oczekiwano co najmniej {fewest}",
+            en=f"{name}: {count} objects, at least {fewest} expected",
+        ), Text(pl="dostawa wygląda na niepełną: zapytaj powiat albo obniż expect.min",
+                en="it looks incomplete: ask the county, or lower expect.min"))
     for name, most in source.expect.max.items():
         count = delivered[name].current if name in delivered else 0
         yield Check("max", count <= most, False, Text(
@@ -119,15 +122,14 @@ def _bounds(source: Source, delivered: dict[str, Delivered]) -> Iterator[Check]:
 def _vanished(source: Source, delivered: dict[str, Delivered]) -> Iterator[Check]:
     for name, part in delivered.items():
         if part.before >= FEW:
-            passed = part.vanished <= part.before * source.expect.vanished_max
-            share = f"{source.expect.vanished_max:.0%}"
-            yield Check("vanished", passed, True, Text(
-                pl=f"{name}: z {part.before} obiektów {part.vanished} już nie ma w dostawie, naraz może zniknąć {share}"
-                   + ("" if passed else "; dostawa wygląda na niepełną: zapytaj powiat albo podnieś"
-                                        " expect.vanished_max"),
-                en=f"{name}: {part.vanished} of {part.before} objects are no longer delivered, {share} may vanish at"
-                   " once" + ("" if passed else "; it looks incomplete: ask the county, or raise"
-                                                " expect.vanished_max")))
+            most = source.expect.vanished_max
+            yield _checked("vanished", part.vanished <= part.before * most, True, Text(
+                pl=f"{name}: z {part.before} obiektów {part.vanished} już nie ma w dostawie, naraz może zniknąć"
+                   f" {most:.0%}",
+                en=f"{name}: {part.vanished} of {part.before} objects are no longer delivered, {most:.0%} may vanish at"
+                   " once",
+            ), Text(pl="dostawa wygląda na niepełną: zapytaj powiat albo podnieś expect.vanished_max",
+                    en="it looks incomplete: ask the county, or raise expect.vanished_max"))
 
 
 def _outside(source: Source, delivered: dict[str, Delivered]) -> Iterator[Check]:
@@ -135,16 +137,15 @@ def _outside(source: Source, delivered: dict[str, Delivered]) -> Iterator[Check]
     parts[""] = (
         sum(part.outside for part in delivered.values()), sum(part.current for part in delivered.values())
     )
+    most = source.expect.outside_max
     for name, (outside, current) in parts.items():
-        passed = outside <= current * source.expect.outside_max
-        share = f"{source.expect.outside_max:.0%}"
-        yield Check("outside", passed, True, Text(
+        yield _checked("outside", outside <= current * most, True, Text(
             pl=f"{name or 'wszystkie typy obiektów'}: z {current} obiektów {outside} leży poza powiatem"
-               f" {source.county}, może {share}"
-               + ("" if passed else "; zamienione są osie, zły jest układ współrzędnych albo to dane innego powiatu"),
+               f" {source.county}, może {most:.0%}",
             en=f"{name or 'all feature types'}: {outside} of {current} objects lie outside county {source.county},"
-               f" {share} may"
-               + ("" if passed else "; the axes are swapped, the CRS is wrong, or it is another county's data")))
+               f" {most:.0%} may",
+        ), Text(pl="zamienione są osie, zły jest układ współrzędnych albo to dane innego powiatu",
+                en="the axes are swapped, the CRS is wrong, or it is another county's data"))
 
 
 def _known(sighting: Sighting) -> Check:
@@ -209,11 +210,9 @@ def _tls(source: Source) -> Iterator[Check]:
 
 def _quarantined(source: Source, delivered: dict[str, Delivered]) -> Iterator[Check]:
     aside, read = (sum(getattr(part, name) for part in delivered.values()) for name in ("quarantined", "read"))
-    passed = aside <= read * source.expect.quarantined_max
-    share = f"{source.expect.quarantined_max:.0%}"
-    yield Check("quarantined", passed, True, Text(
-        pl=f"z {read} obiektów trzeba było wstrzymać {aside}, może {share}"
-           + ("" if passed else "; przyczyny pokazuje `sdi issues`; potem zapytaj powiat albo podnieś"
-                                " expect.quarantined_max"),
-        en=f"{aside} of {read} objects had to be set aside, {share} may"
-           + ("" if passed else "; see why with `sdi issues`, then ask the county, or raise expect.quarantined_max")))
+    most = source.expect.quarantined_max
+    yield _checked("quarantined", aside <= read * most, True, Text(
+        pl=f"z {read} obiektów trzeba było wstrzymać {aside}, może {most:.0%}",
+        en=f"{aside} of {read} objects had to be set aside, {most:.0%} may",
+    ), Text(pl="przyczyny pokazuje `sdi issues`; potem zapytaj powiat albo podnieś expect.quarantined_max",
+            en="see why with `sdi issues`, then ask the county, or raise expect.quarantined_max"))

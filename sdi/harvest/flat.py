@@ -133,11 +133,10 @@ class FlatReader:
     def issues(self, name: str, objects: int) -> Iterable[Issue]:
         """What is to be said about a table as a whole; names without values."""
         for column in self.columns.unknown:
-            yield Issue("warning", "unknown-attribute",
-                        Text(
+            yield Issue("warning", "unknown-attribute", Text(
                 pl=f"niezadeklarowane, nie wczytano ({objects} razy)",
-                en=f"not declared, not read ({objects} times)").at(f"{self.feature_type.name}.{column}"),
-                        self.feature_type.name, field=column, position=name)
+                en=f"not declared, not read ({objects} times)",
+            ).at(f"{self.feature_type.name}.{column}"), self.feature_type.name, field=column, position=name)
         for column, attributes in self.columns.unclear:
             yield Issue("warning", "unclear-column", Text(
                 pl=f"ucięta nazwa, która może znaczyć {' albo '.join(attributes)}; nie wczytano; podaj, która to, w"

@@ -19,8 +19,8 @@ ISSUE_VIEW = sql.Identifier("sdi", "current_issue")
 ISSUE_TITLE = Text(pl="Uwagi do danych", en="Data issues")
 
 ISSUE_ABSTRACT = Text(
-    pl="Co jest nie tak z obiektami lub źródłami wczytanymi ostatnio: quarantined – obiekt wstrzymany i"
-       " nieudostępniany, repaired – naprawiony i udostępniany, warning – udostępniany z zastrzeżeniem.",
+    pl="Co jest nie tak z obiektami lub źródłami wczytanymi ostatnio: quarantined – obiekt wstrzymany"
+       " i nieudostępniany, repaired – naprawiony i udostępniany, warning – udostępniany z zastrzeżeniem.",
     en="What is wrong with the objects or sources that were harvested last: quarantined – the object is set aside and"
        " not served, repaired – mended and served, warning – served with a reservation.",
 )

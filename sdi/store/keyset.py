@@ -69,10 +69,10 @@ class Cursor:
             raise CursorGone
         if not content or seal != _seal(feed, scope, content):
             raise InvalidQuery(Text(
-                pl="cursor: to nie jest znacznik z odnośnika next lub prev tego samego zapytania; inne filtry lub"
-                   " kolejność zaczynają się od pierwszej strony, bez cursor",
-                en="cursor: not a token from a next or prev link of the same query; other filters or another order"
-                   " begin with the first page, without cursor"))
+                pl="cursor: to nie jest znacznik z odnośnika next lub prev tego samego zapytania; "
+                   "inne filtry lub kolejność zaczynają się od pierwszej strony, bez cursor",
+                en="cursor: not a token from a next or prev link of the same query; "
+                   "other filters or another order begin with the first page, without cursor"))
         version, before, matched, back, *keys = json.loads(content)
         return cls(version, before, matched, bool(back), tuple(keys))
 

@@ -223,12 +223,12 @@ def _ending(code: int | None, said: bytes, stopping: bool) -> Ending | None:
         return ENDING.validate_json(said)
     if code == INTERRUPTED or stopping:
         return None
-    killed = code is not None and code < 0
+    how = Text(pl=f"skończył się kodem {code}", en=f"ended with exit code {code}")
+    if code is not None and code < 0:
+        how = Text(pl=f"przerwał sygnał {-code}", en=f"was ended by signal {-code}")
     return Ending("failed", Text(
-        pl="proces pobierania " + (f"przerwał sygnał {-(code or 0)}" if killed else f"skończył się kodem {code}")
-           + "; więcej mówi dziennik procesu `sdi worker`",
-        en="the process of the harvest " + (f"was ended by signal {-(code or 0)}" if killed
-                                            else f"ended with exit code {code}") + "; the worker's log says more"))
+        pl=f"proces pobierania {how.pl}; więcej mówi dziennik procesu `sdi worker`",
+        en=f"the process of the harvest {how.en}; the worker's log says more"))
 
 
 def _reason(error: exceptions.ConnectorException) -> str:

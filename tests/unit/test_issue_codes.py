@@ -13,7 +13,7 @@ from sdi.model.text import Text
 from tests.conftest import HOME
 
 CODE = re.compile(r"""["']([a-z]+(?:-[a-z]+)+)["']""")
-CHECK = re.compile(r"""Check\(\s*"([a-z]+)\"""")
+CHECK = re.compile(r"""(?:Check|_checked)\(\s*"([a-z]+)\"""")
 
 
 def sources() -> list[Path]:

@@ -61,8 +61,7 @@ class Tally:
     def issues(self, name: str) -> Iterator[Issue]:
         """Warnings about the document `name`, one per namespace and one per class and property."""
         for uri, count in self.strange.items():
-            yield Issue("warning", "unknown-namespace",
-                        Text(
+            yield Issue("warning", "unknown-namespace", Text(
                 pl=f"tej przestrzeni nazw nie ma żaden zadeklarowany rejestr; obiektów w niej: {count}; wzięto je"
                    " według nazw klas",
                 en=f"no declared register has this namespace; {count} objects in it were taken by the names of their"
@@ -70,14 +69,12 @@ class Tally:
         for (class_name, prop), count in self.unknown.items():
             yield Issue("warning", "unknown-attribute", Text(
                 pl=f"niezadeklarowane, nie wczytano ({count} razy)",
-                en=f"not declared, not read ({count} times)").at(f"{class_name}.{prop}"),
-                        field=prop, position=name)
+                en=f"not declared, not read ({count} times)").at(f"{class_name}.{prop}"), field=prop, position=name)
         for (class_name, prop), count in self.repeated.items():
-            yield Issue("warning", "repeated-attribute",
-                        Text(
+            yield Issue("warning", "repeated-attribute", Text(
                 pl=f"wczytano tylko pierwszą wartość (więcej ma obiektów: {count})",
                 en=f"only the first value was read ({count} objects have more)").at(f"{class_name}.{prop}"),
-                        field=prop, position=name)
+                field=prop, position=name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,9 +83,8 @@ def _unknown_class(element: etree._Element, position: str) -> Issue:
     return Issue(
         "quarantined",
         "unknown-class",
-        Text(
-        pl="żaden zadeklarowany rejestr nie czyta tej klasy ani nie wymienia jej jako pomijanej",
-        en="no declared register reads this class or names it as left out").at(name),
+        Text(pl="żaden zadeklarowany rejestr nie czyta tej klasy ani nie wymienia jej jako pomijanej",
+             en="no declared register reads this class or names it as left out").at(name),
         object_id=next((str(value) for key, value in element.attrib.items() if local(str(key)) == "id"), None),
         position=position,
         excerpt=excerpt(element, Allowed()),

@@ -76,8 +76,8 @@ def parse_srs(name: str, axis: Axis | None = None, short_axis: Axis = "xy") -> S
         crs = pyproj.CRS.from_epsg(srid)
     except CRSError as error:
         raise UnknownSrs(Text(
-            pl=f"srsName {name!r}: EPSG nie ma układu"
-               f" {srid}", en=f"srsName {name!r}: EPSG has no CRS {srid}")) from error
+            pl=f"srsName {name!r}: EPSG nie ma układu {srid}",
+            en=f"srsName {name!r}: EPSG has no CRS {srid}")) from error
     order = axis or promised
     north_first = crs.axis_info[0].direction.lower() in ("north", "south")
     return Srs(srid, north_first if order == "authority" else order == "yx", crs.is_geographic)

@@ -63,24 +63,16 @@ def timestamp(text: str) -> str:
 
     Raises BadValue.
     """
+    if not (len(text) == 19 and text[10] == "T" and text[7] == "-"):
+        match = _STAMP.fullmatch(text)
+        if match is None:
+            raise BadValue(Text(pl="nie jest datą z czasem według ISO 8601", en="not a date and time as in ISO 8601"))
+        if len(text) <= 16:
+            text = match[1]
     try:
-        return _stamp(text)
-    except BadValue:
-        raise
+        datetime.fromisoformat(text)
     except ValueError as error:
         raise BadValue(Text(pl="nie jest istniejącą datą", en="not a date that exists")) from error
-
-
-def _stamp(text: str) -> str:
-    if len(text) == 19 and text[10] == "T" and text[7] == "-":
-        datetime.fromisoformat(text)
-        return text
-    match = _STAMP.fullmatch(text)
-    if match is None:
-        raise BadValue(Text(pl="nie jest datą z czasem według ISO 8601", en="not a date and time as in ISO 8601"))
-    if len(text) <= 16:
-        text = match[1]
-    datetime.fromisoformat(text)
     return text
 
 
