@@ -66,6 +66,10 @@ def _show(found: list[SourceStatus], console: Console) -> None:
         if status.problem:
             after = f"; after a look: sdi harvest --accept {status.run}" if status.state == "refused" else ""
             console.print(f"[red]{escape(status.source)}[/]: {escape(status.problem.en)}{after}", highlight=False)
+        if status.left:
+            what = ", ".join(f"{name} {count:,}" for name, count in status.left.items())
+            console.print(f"{escape(status.source)}: still served, though it no longer delivers it: {what}; to end it:"
+                          f" sdi withdraw {escape(status.source)}", highlight=False)
 
 
 def _age(status: SourceStatus) -> str:

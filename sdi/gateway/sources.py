@@ -24,6 +24,7 @@ STATES = {
     "refused": Text(pl="dostawa odrzucona", en="delivery refused"),
     "failed": Text(pl="niepowodzenie", en="failed"),
     "running": Text(pl="w toku", en="running"),
+    "withdrawn": Text(pl="wycofano dane", en="data withdrawn"),
 }
 
 

@@ -159,7 +159,7 @@ class Run:
         self._execute("finish_unit", unit=unit, read=tally.read, staged=tally.staged,
                       quarantined=tally.quarantined, left_out=tally.left_out.total())
 
-    def close(self, state: State, message: Text | None, summary: dict[str, Any]) -> None:
+    def close(self, state: State | Literal["withdrawn"], message: Text | None, summary: dict[str, Any]) -> None:
         """The run ends."""
         self._execute("close_run", state=state, message=message and message.en, message_pl=message and message.pl,
                       summary=Jsonb(summary))
@@ -191,6 +191,12 @@ class Run:
         drop_stage(self.connection, self.run)
         self._execute("drop_earlier_issues", source=self.source.id)
         self.close(state, message, summary)
+
+    def withdrawn(self, feature_types: list[str] | None, summary: dict[str, Any]) -> None:
+        """The run has ended what its source had left: of these feature types, or (None) of all; so do their issues."""
+        drop_stage(self.connection, self.run)
+        self._execute("drop_withdrawn_issues", source=self.source.id, feature_types=feature_types)
+        self.close("withdrawn", None, summary)
 
     def _execute(self, name: str, **parameters: object) -> psycopg.Cursor[Any]:
         return self.connection.execute(query("harvest", name), {"run": self.run, **parameters})

@@ -93,7 +93,7 @@ def _commit(
     connection: Connection, run: Run, region: Region, settings: Settings, feature_types: tuple[FeatureType, ...],
     resolved: dict[str, Resolved], summary: dict[str, Any], origin: dict[str, Any],
 ) -> Settled:
-    commit = Commit(connection, run.run, run.source)
+    commit = Commit(connection, run.run, run.source.id, run.source.county)
     differences: dict[str, Difference] = {}
     for feature_type in feature_types:
         differences[feature_type.name] = commit.apply(feature_type, resolved[feature_type.name])

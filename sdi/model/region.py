@@ -196,6 +196,11 @@ class Region(Declared):
         """The feature types that `source` delivers."""
         return self.expand(source.delivers)
 
+    def owner(self, feature_type: str, county: str) -> str | None:
+        """The id of the source that delivers a feature type of a county, or None."""
+        return next((source.id for source in self.sources.values() if source.county == county
+                     and any(ft.name == feature_type for ft in self.owned_by(source))), None)
+
     def schedule_of(self, source: Source) -> str | None:
         """The cron line by which the worker harvests `source`; None: only by hand."""
         schedule = source.schedule or self.file.harvest.schedule

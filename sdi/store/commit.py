@@ -15,7 +15,6 @@ from psycopg.types.json import Jsonb
 
 from sdi.db.feature_tables import current_table, history_table
 from sdi.db.queries import query
-from sdi.model.region import Source
 from sdi.model.register import FeatureType
 from sdi.store.resolve import Resolved
 from sdi.store.staging import hashed, known_table, stage_table
@@ -80,11 +79,11 @@ and not exists (select from {stage} s where s.id = c.id and not s.past)
 and not exists (select from {known} k where k.content = c.content and k.feature_type = %(feature_type)s)
 """)
 
-_LEFT = _ENDED.replace("{which}", "c.county = any(%(elsewhere)s) and c.source = %(source)s")
+_LEFT = _ENDED.replace("{which}", "c.county = any(%(counties)s) and c.source = %(source)s")
 
-_NEVER_THERE = """
+_FORGOTTEN = """
 update {history} set known_to = %(now)s
-where county = any(%(elsewhere)s) and source = %(source)s and known_to is null
+where county = any(%(counties)s) and source = %(source)s and known_to is null
 """
 
 # In the order of their places, so that neighbours on the map are neighbours on the disk.
@@ -171,11 +170,11 @@ class Difference:
 
 
 class Commit:
-    """A dataset version in the making, inside the caller's transaction."""
+    """A dataset version of one source and county in the making, inside the caller's transaction."""
 
-    def __init__(self, connection: psycopg.Connection[Any], run: int, source: Source) -> None:
-        self.connection, self.run, self.source = connection, run, source
-        self.counties = {source.county}
+    def __init__(self, connection: psycopg.Connection[Any], run: int, source: str, county: str) -> None:
+        self.connection, self.run, self.source, self.county = connection, run, source, county
+        self.counties = {county}
         """Where something may have changed."""
         row = self._query("open_version").fetchone()
         assert row is not None
@@ -200,6 +199,10 @@ class Commit:
             self._run(_COUNT, feature_type)
         return difference
 
+    def withdraw(self, feature_type: FeatureType) -> int:
+        """End all objects of one feature type that the source left in the county, closed versions too."""
+        return self._end(feature_type, [self.county])
+
     def finish(self, lineage: dict[str, Any]) -> None:
         """Write down where the version came from."""
         self._query("finish_version", lineage=Jsonb(lineage))
@@ -218,15 +221,17 @@ class Commit:
 
     def _left(self, feature_type: FeatureType) -> int:
         """End what the source delivered of other counties, closed versions too."""
-        elsewhere = [row[0] for row in self._query("drop_elsewhere", feature_type=feature_type.name)]
-        if not elsewhere:
-            return 0
+        elsewhere = [row[0] for row in self._query("elsewhere", feature_type=feature_type.name)]
         self.counties.update(elsewhere)
-        self._run(_NEVER_THERE, feature_type, elsewhere=elsewhere)
-        return self._execute(_LEFT, feature_type, elsewhere=elsewhere)
+        return self._end(feature_type, elsewhere) if elsewhere else 0
+
+    def _end(self, feature_type: FeatureType, counties: list[str]) -> int:
+        self._query("drop_left", feature_type=feature_type.name, counties=counties)
+        self._run(_FORGOTTEN, feature_type, counties=counties)
+        return self._execute(_LEFT, feature_type, counties=counties)
 
     def _query(self, name: str, **values: object) -> psycopg.Cursor[Any]:
-        known = {"run": self.run, "source": self.source.id, "county": self.source.county}
+        known = {"run": self.run, "source": self.source, "county": self.county}
         if name != "open_version":
             known["version"] = self.version
         return self.connection.execute(query("commit", name), {**known, **values})
@@ -248,7 +253,7 @@ class Commit:
             state=of(""), c_state=of("c."), s_state=of("s."),
         )
         return self.connection.execute(statement, {
-            "source": self.source.id, "county": self.source.county, "feature_type": feature_type.name,
+            "source": self.source, "county": self.county, "feature_type": feature_type.name,
             "version": self.version, "now": self.committed_at,
             "table": current_table(feature_type).as_string(), **values,
         })

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -37,6 +38,8 @@ class SourceStatus:
     """Hours that may pass; None: nothing is promised."""
     objects: dict[str, int] = field(default_factory=dict)
     """Objects served, by feature type."""
+    left: dict[str, int] = field(default_factory=dict)
+    """Of them, those of feature types that it no longer delivers, or of another county."""
     issues: int = 0
     """What was wrong with objects of the last harvest that went well."""
     run: int | None = None
@@ -68,13 +71,14 @@ def source_statuses(connection: Connection, region: Region, now: datetime) -> li
     """Every source that is declared or has data, by id."""
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = {row["source"]: row for row in cursor.execute(query("status", "sources")).fetchall()}
-        counts = cursor.execute(query("status", "objects")).fetchall()
-    names = sorted({*region.sources, *(name for name, row in rows.items() if row["run"] is not None)})
-    return [_status(name, region, rows.get(name, {}), counts, now) for name in names]
+        served = cursor.execute(query("status", "objects")).fetchall()
+    names = sorted({*region.sources, *(row["source"] for row in served)})
+    return [_status(name, region, rows.get(name, {}), [row for row in served if row["source"] == name], now)
+            for name in names]
 
 
 def _status(
-    name: str, region: Region, row: dict[str, Any], counts: Iterable[dict[str, Any]], now: datetime
+    name: str, region: Region, row: dict[str, Any], served: list[dict[str, Any]], now: datetime
 ) -> SourceStatus:
     source = region.sources.get(name)
     checked_at = row.get("checked_at")
@@ -88,7 +92,8 @@ def _status(
         declared=source is not None,
         age_h=None if checked_at is None else round((now - checked_at).total_seconds() / 3600, 1),
         promise_h=region.promise_of(source) if source else None,
-        objects={c["feature_type"]: c["objects"] for c in counts if c["source"] == name},
+        objects=_objects(served),
+        left=_objects(row for row in served if region.owner(row["feature_type"], row["county"]) != name),
         issues=row.get("issues") or 0,
         problem=problem,
         problem_at=problem_at,
@@ -98,6 +103,13 @@ def _status(
         checked_at=checked_at,
         **{key: row.get(key) for key in ("version", "committed_at", "run", "state", "started_at", "ended_at")},
     )
+
+
+def _objects(served: Iterable[dict[str, Any]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for row in served:
+        total[row["feature_type"]] += row["objects"]
+    return dict(total)
 
 
 def _problem(row: dict[str, Any]) -> tuple[Text | None, datetime | None]:

@@ -20,10 +20,11 @@ delete from sdi.version where version = %(version)s
 -- Counts of one feature type, before they are made anew; those of a former owner go too.
 delete from sdi.count where feature_type = %(feature_type)s and county = %(county)s
 
--- name: drop_elsewhere
--- Counts of what a source delivered of other counties, which are returned.
-with dropped as (
-    delete from sdi.count where feature_type = %(feature_type)s and source = %(source)s and county <> %(county)s
-    returning county
-)
-select distinct county from dropped
+-- name: elsewhere
+-- Other counties that a source has delivered objects of.
+select distinct county from sdi.count
+where feature_type = %(feature_type)s and source = %(source)s and county <> %(county)s
+
+-- name: drop_left
+-- Counts of what a source no longer delivers.
+delete from sdi.count where feature_type = %(feature_type)s and source = %(source)s and county = any(%(counties)s)

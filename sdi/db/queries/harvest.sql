@@ -53,14 +53,19 @@ update sdi.run set summary = %(summary)s where run = %(run)s
 -- The issues of a run that came to nothing.
 delete from sdi.issue where run = %(run)s
 
+-- name: drop_withdrawn_issues
+-- What was wrong with objects that a source no longer delivers; without feature types: with all of them and itself.
+delete from sdi.issue where source = %(source)s and (%(feature_types)s::text[] is null or feature_type = any(%(feature_types)s))
+
 -- name: drop_source_issues
 -- What the checks said of the source itself, before they are made anew.
 delete from sdi.issue where run = %(run)s and code like 'source-%%'
 
 -- name: last_good_run
--- The last run of a source that was committed or found everything unchanged.
+-- The last run of a source that was committed or found everything unchanged, if nothing was withdrawn since.
 select run, fingerprint, summary from sdi.run
 where source = %(source)s and state in ('committed', 'unchanged') and run <> %(run)s
+  and run > coalesce((select max(run) from sdi.run where source = %(source)s and state = 'withdrawn'), 0)
 order by run desc limit 1
 
 -- name: units

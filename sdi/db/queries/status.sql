@@ -17,6 +17,5 @@ left join lateral (
 order by 1
 
 -- name: objects
--- Objects served, by source and feature type.
-select source, feature_type, sum(objects)::bigint as objects from sdi.count group by source, feature_type
-order by source, feature_type
+-- Objects served, by source, feature type and county.
+select source, feature_type, county, sum(objects)::bigint as objects from sdi.count group by 1, 2, 3 order by 1, 2, 3
