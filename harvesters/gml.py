@@ -23,7 +23,7 @@ from sdi.harvest.gml.reader import RegisterChooser, read_members
 from sdi.harvest.gml.recall import Recalled
 from sdi.harvest.gml.shapes import Shapes
 from sdi.harvest.gml.slices import Slice, slices
-from sdi.harvest.gml.srs import Axis
+from sdi.harvest.srs import Axis
 from sdi.harvest.unpack import is_gzip, is_zip, member, members, plain_or_gzip
 from sdi.model.text import Text
 

@@ -27,10 +27,10 @@ from sdi.errors import SourceError
 from sdi.harvest.contract import Delivery, Issue, Job, Read, Unit
 from sdi.harvest.deliveries import Url
 from sdi.harvest.flat import IDENTITY, FlatReader, match_columns
-from sdi.harvest.gml.attributes import Problem
-from sdi.harvest.gml.coordinates import GeometryError
-from sdi.harvest.gml.srs import Srs, UnknownSrs, parse_srs
+from sdi.harvest.geometry import GeometryError
 from sdi.harvest.http import Client, shown
+from sdi.harvest.srs import Srs, UnknownSrs, parse_srs
+from sdi.harvest.texts import Problem
 from sdi.harvest.tls import context
 from sdi.harvest.unpack import Limits
 from sdi.model.text import Text

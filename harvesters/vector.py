@@ -23,8 +23,8 @@ from sdi.errors import SourceError
 from sdi.harvest.contract import Delivery, Issue, Job, Read, Unit
 from sdi.harvest.deliveries import Deliveries, FileParameters, file_name
 from sdi.harvest.flat import FlatReader, match_columns
-from sdi.harvest.gml.attributes import Problem
 from sdi.harvest.layers import Layer, layers, sort_of
+from sdi.harvest.texts import Problem
 from sdi.harvest.unpack import contents, is_zip, member, refuse_encrypted
 from sdi.model.register import FeatureType
 from sdi.model.text import Text

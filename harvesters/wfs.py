@@ -17,8 +17,8 @@ from sdi.harvest.gml.document import SAFE, Document, exception_text
 from sdi.harvest.gml.geometry import GeometryReader
 from sdi.harvest.gml.names import local
 from sdi.harvest.gml.reader import TypeChooser, read_document
-from sdi.harvest.gml.srs import Axis
 from sdi.harvest.http import Client, shown
+from sdi.harvest.srs import Axis
 from sdi.harvest.tls import context
 from sdi.harvest.unpack import Limits, plain_or_gzip
 from sdi.model.register import FeatureType

@@ -11,10 +11,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sdi.errors import SourceError, told
+from sdi.errors import SourceError
 from sdi.harvest.contract import Feature, Issue
-from sdi.harvest.gml.attributes import Problem
-from sdi.harvest.gml.values import Convert, UnknownCode, clean, converter, timestamp
+from sdi.harvest.texts import Convert, Problem, clean, converter, timestamp
 from sdi.harvest.values import BadValue
 from sdi.model.register import Attribute, FeatureType, Register
 from sdi.model.text import Text
@@ -151,7 +150,7 @@ class FlatReader:
             try:
                 texts[name] = clean(_text(values.get(name), many=False))
             except ValueError as error:
-                problems.append(Problem("bad-value", told(error).at(name), name))
+                problems.append(Problem.of(name, None, error))
                 texts[name] = None
         feature.id, feature.namespace, feature.version_id = texts["id"], texts["namespace"], texts["version_id"]
         if (start := texts["valid_from"]) is None:
@@ -159,9 +158,7 @@ class FlatReader:
         try:
             feature.valid_from = timestamp(start)
         except ValueError as error:
-            problems.append(Problem("bad-value", Text(
-                pl=f"{start[:60]!r} {told(error).pl}", en=f"{start[:60]!r} is {told(error).en}",
-            ).at("valid_from"), "valid_from"))
+            problems.append(Problem.of("valid_from", start, error))
 
 
 def _conversion(attribute: Attribute, register: Register) -> Convert:
@@ -179,10 +176,7 @@ def _value(
             text = match[1] if match else None
         return convert(text) if text else None
     except ValueError as error:
-        code = "unknown-code" if isinstance(error, UnknownCode) else "bad-value"
-        shown = "" if text is None else f"{text[:200]!r} "
-        reason = told(error)
-        problems.append(Problem(code, Text(pl=f"{shown}{reason.pl}", en=f"{shown}{reason.en}").at(name), name))
+        problems.append(Problem.of(name, text, error))
         return None
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pyproj.exceptions import CRSError
 from shapely.geometry.base import BaseGeometry
 
+from sdi.errors import Told
 from sdi.model.register import GeometryType
 from sdi.model.text import Text
 
@@ -55,6 +56,10 @@ _AXES_WRONG = Text(pl="zła jest kolejność osi", en="the order of the axes is 
 _CRS_WRONG = Text(pl="zły jest układ współrzędnych", en="the CRS is wrong")
 
 Geometries = NDArray[np.object_]
+
+
+class GeometryError(Told, ValueError):
+    """A geometry cannot be read; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ import shapely
 from lxml import etree
 from shapely.geometry.base import BaseGeometry
 
-from sdi.harvest.gml.coordinates import GeometryError
+from sdi.harvest.geometry import GeometryError
 from sdi.harvest.gml.geometry import GeometryReader
 from sdi.harvest.gml.plain import Plain, build
-from sdi.harvest.gml.srs import STROKE_TOLERANCE_M, UnknownSrs, parse_srs
+from sdi.harvest.srs import STROKE_TOLERANCE_M, UnknownSrs, parse_srs
 
 NAMESPACES = ("http://www.opengis.net/gml/3.2", "http://www.opengis.net/gml")
 N = "urn:ogc:def:crs:EPSG::2180"

@@ -1,5 +1,5 @@
 """GML in: documents of any size, geometries of all three generations of GML, objects of declared registers.
 
 `document` streams the members of a collection, `geometry` makes shapely geometries with x = easting,
-`values` and `objects` confine one object to the allow-list of its feature type, `reader` puts them together.
+`attributes` and `objects` confine one object to the allow-list of its feature type, `reader` puts them together.
 """

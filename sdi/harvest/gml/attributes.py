@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from lxml import etree
 
-from sdi.errors import told
 from sdi.harvest.gml.coordinates import XLINK_HREF
 from sdi.harvest.gml.names import below, local
-from sdi.harvest.gml.values import UnknownCode, clean, converter, unit_factor
+from sdi.harvest.texts import Problem, clean, converter, unit_factor
 from sdi.model.register import Attribute, FeatureType, Register
-from sdi.model.text import Text
 
 Found = dict[str, list[etree._Element]]
 """The properties of an object by name, in their order."""
@@ -36,15 +33,6 @@ class Place(NamedTuple):
 
 Places = list[list[Place]]
 """Where an attribute may have its value: by path, for the paths that the object has."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A value that was not taken; becomes an Issue of the object."""
-
-    code: str
-    message: Text
-    field: str
 
 
 class AttributeReader:
@@ -121,10 +109,7 @@ class AttributeReader:
                 self._kept[given] = value
             return value
         except ValueError as error:
-            code = "unknown-code" if isinstance(error, UnknownCode) else "bad-value"
-            reason = told(error)
-            problems.append(Problem(code, Text(
-                pl=f"{text[:200]!r} {reason.pl}", en=f"{text[:200]!r} {reason.en}").at(self.name), self.name))
+            problems.append(Problem.of(self.name, text, error))
             return None
 
 

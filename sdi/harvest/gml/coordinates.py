@@ -1,4 +1,4 @@
-"""Numbers of GML geometries as arrays, and the one error of all that cannot be read."""
+"""Numbers of GML geometries as arrays."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from lxml import etree
 
-from sdi.errors import Told
+from sdi.harvest.geometry import GeometryError
 from sdi.harvest.gml.arcs import Coordinates
 from sdi.harvest.gml.names import local
 from sdi.model.text import Text
@@ -17,10 +17,6 @@ NAMESPACES = ("http://www.opengis.net/gml/3.2", "http://www.opengis.net/gml")
 """Of GML 3.2 and of GML 2 and 3.1; geometries in any other namespace are no GML."""
 
 XLINK_HREF = "{http://www.w3.org/1999/xlink}href"
-
-
-class GeometryError(Told, ValueError):
-    """A geometry cannot be read; the message says why."""
 
 
 RING = Text(pl="pierścień ma co najmniej cztery punkty, ostatni taki jak pierwszy",

@@ -17,6 +17,7 @@ from lxml import etree
 from shapely.geometry.base import BaseGeometry
 
 from sdi.errors import told
+from sdi.harvest.geometry import GeometryError
 from sdi.harvest.gml import arcs
 from sdi.harvest.gml.arcs import Coordinates
 from sdi.harvest.gml.coordinates import (
@@ -25,7 +26,6 @@ from sdi.harvest.gml.coordinates import (
     NAMESPACES,
     RING,
     XLINK_HREF,
-    GeometryError,
     dimension_of,
     gml2_tuples,
     measure,
@@ -33,7 +33,7 @@ from sdi.harvest.gml.coordinates import (
 )
 from sdi.harvest.gml.names import local, namespace
 from sdi.harvest.gml.plain import PLAIN, Kind, Plain, plain
-from sdi.harvest.gml.srs import Axis, Srs, parse_srs
+from sdi.harvest.srs import Axis, Srs, parse_srs
 from sdi.model.text import Text
 
 type Shape = Plain | BaseGeometry

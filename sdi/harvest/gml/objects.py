@@ -11,15 +11,16 @@ import shapely
 from lxml import etree
 from shapely.geometry.base import BaseGeometry
 
-from sdi.errors import ConfigurationError, told
+from sdi.errors import ConfigurationError
 from sdi.harvest.contract import Feature, Issue
-from sdi.harvest.gml.attributes import AttributeReader, Found, Places, Problem, Texts, attribute_readers
-from sdi.harvest.gml.coordinates import NAMESPACES, GeometryError
+from sdi.harvest.geometry import GeometryError
+from sdi.harvest.gml.attributes import AttributeReader, Found, Places, Texts, attribute_readers
+from sdi.harvest.gml.coordinates import NAMESPACES
 from sdi.harvest.gml.excerpt import Allowed, excerpt
 from sdi.harvest.gml.geometry import GeometryReader
 from sdi.harvest.gml.names import below, local, namespace
 from sdi.harvest.gml.plain import Plain, PlainPlace
-from sdi.harvest.gml.values import clean, timestamp
+from sdi.harvest.texts import Problem, clean, timestamp
 from sdi.model.register import Attribute, FeatureType, Register
 from sdi.model.text import Text
 
@@ -314,8 +315,7 @@ class ObjectReader:
             try:
                 setattr(draft.feature, name, timestamp(text))
             except ValueError as error:
-                draft.problems.append(Problem("bad-value", Text(
-                    pl=f"{text[:60]!r} {told(error).pl}", en=f"{text[:60]!r} is {told(error).en}").at(top), top))
+                draft.problems.append(Problem.of(top, text, error))
 
     def _locate(self, draft: Draft, found: Found, srs_name: str | None) -> None:
         """All geometries of the object: of several names for `geom` those of the first that has any, else of all."""

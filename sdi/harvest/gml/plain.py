@@ -11,8 +11,9 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from sdi.errors import told
-from sdi.harvest.gml.coordinates import NAMESPACES, RING, GeometryError, floats
-from sdi.harvest.gml.srs import Srs
+from sdi.harvest.geometry import GeometryError
+from sdi.harvest.gml.coordinates import NAMESPACES, RING, floats
+from sdi.harvest.srs import Srs
 from sdi.model.text import Text
 
 Kind = Literal["point", "line", "polygon", "multiline", "multipolygon"]

@@ -15,7 +15,7 @@ from sdi.harvest.gml.geometry import GeometryReader
 from sdi.harvest.gml.names import local, namespace
 from sdi.harvest.gml.objects import COUNTY_WFS, GUGIK, Draft, ObjectReader, Tally
 from sdi.harvest.gml.plain import build
-from sdi.harvest.gml.values import clean
+from sdi.harvest.texts import clean
 from sdi.model.register import FeatureType, Register
 from sdi.model.text import Text
 

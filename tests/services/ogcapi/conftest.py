@@ -23,6 +23,7 @@ from sdi.model.text import Text
 from sdi.services.contract import Engines, Publication, Published
 from sdi.services.ogcapi.app import OgcApi
 
+HOME = Path(__file__).parents[3]
 PUBLIC_URL = "http://testserver"
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]
 
@@ -134,3 +135,11 @@ class Table:
 def dzialki(database: Database) -> Table:
     """The table of parcels."""
     return Table(database, "dzialki")
+
+
+@pytest.fixture
+def tiled(database: Database, region: Region, tmp_path: Path) -> Iterator[Client]:
+    """A client of a node that keeps tiles below `var`."""
+    with database.pool("serve", 4) as pool:
+        service = OgcApi(Engines(pool, Path("/nowhere"), HOME, tmp_path / "var"))
+        yield Client(application(service, region, tmp_path / "build", PUBLIC_URL))

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import json
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
-import lxml.html
 import numpy as np
 import pyogrio
 import pyproj
@@ -25,66 +22,18 @@ from sdi.services.contract import Engines
 from sdi.services.ogcapi.app import OgcApi
 from sdi.services.ogcapi.tiles import cache
 from sdi.services.ogcapi.tiles.grids import DEEPEST, Place, grids
-from sdi.services.ows.styles import STYLES, style_of
+from sdi.services.ows.styles import style_of
 from sdi.store import companion, mvt
 from sdi.store.columns import ID
 from sdi.store.crs import PL1992
 from sdi.store.reader import Reader
 from tests.services.ogcapi.conftest import PUBLIC_URL, Client, Table, application
+from tests.services.ogcapi.parcels import CORNER, put, square
 from tests.waiting import until
 
 HOME = Path(__file__).parents[3]
-CORNER = (471_000.0, 550_000.0)
-"""Easting and northing of the lower left corner of the first parcel."""
 
 MVT = "application/vnd.mapbox-vector-tile"
-
-
-@pytest.fixture
-def tiled(database: Database, region: Region, tmp_path: Path) -> Iterator[Client]:
-    """A client of a node that keeps tiles below `var`."""
-    with database.pool("serve", 4) as pool:
-        service = OgcApi(Engines(pool, Path("/nowhere"), HOME, tmp_path / "var"))
-        yield Client(application(service, region, tmp_path / "build", PUBLIC_URL))
-
-
-def square(west: float, south: float, side: float = 40.0) -> shapely.Polygon:
-    return shapely.box(west, south, west + side, south + side)
-
-
-def commit(database: Database, table: str, county: str, extent: shapely.Polygon, objects: int = 1) -> None:
-    """What a harvest leaves in the same transaction as its rows: version, counts, changes."""
-    with database.connect("owner") as connection:
-        run = connection.execute("insert into sdi.run (source, kind) values ('test', 'gml') returning run").fetchone()
-        assert run is not None
-        version = connection.execute(
-            "insert into sdi.version (run, source, county, lineage) values (%s, 'test', %s, '{}') returning version",
-            (run[0], county)).fetchone()
-        assert version is not None
-        connection.execute("delete from sdi.count where feature_type = %s and county = %s", (table, county))
-        connection.execute(
-            "insert into sdi.count (feature_type, source, county, commune, objects, extent, version)"
-            " values (%s, %s, %s, '041501', %s, st_geomfromtext(%s, 2180), %s)",
-            (table, f"test-{county}", county, objects, extent.wkt, version[0]))
-        connection.execute(
-            "insert into sdi.change (version, feature_type, fid, id, county, commune, op)"
-            " values (%s, %s, 1, 'x', %s, '041501', 'u')", (version[0], table, county))
-
-
-def put(database: Database, table: Table, *shapes: shapely.Polygon, county: str = "0415", **columns: Any) -> None:
-    """Parcels, one after the other, and the commit that brings them."""
-    first = len(rows(database, table.name))
-    table.insert([{"id": f"p{first + n}", "county": county, "commune": "041501", "geom": shape, **columns}
-                  for n, shape in enumerate(shapes)])
-    west, south, east, north = shapely.total_bounds(list(rows(database, table.name, county)))
-    commit(database, table.name, county, shapely.box(west, south, east, north))
-
-
-def rows(database: Database, table: str, county: str | None = None) -> list[Any]:
-    with database.connect("owner") as connection:
-        found = connection.execute(
-            f"select county, st_asbinary(geom) from egib.{table}")  # type: ignore[arg-type]
-        return [shapely.from_wkb(bytes(geom)) for its, geom in found if county in (None, its)]
 
 
 def place_of(grid_id: str, matrix: int, point: tuple[float, float] = CORNER) -> Place:
@@ -379,89 +328,6 @@ def test_labels_stand_in_one_tile_only(tiled: Client, database: Database, dzialk
         content = tiled.get(address("WebMercatorQuad", place)).content
         found.append("dzialki_etykiety" in pyogrio.list_layers(content)[:, 0])
     assert found == [True, False]
-
-
-def test_documents_lead_to_each_other(tiled: Client, database: Database, dzialki: Table) -> None:
-    put(database, dzialki, square(*CORNER))
-    landing = tiled.get("/0415/ogcapi?f=json").json()
-    rel = "http://www.opengis.net/def/rel/ogc/1.0"
-    addresses = {link["rel"]: link["href"] for link in landing["links"]}
-    assert tiled.get(addresses[f"{rel}/tiling-schemes"]).json()["tileMatrixSets"][1]["id"] == "PL1992"
-    # OpenLayers goes by these names; of EPSG's own, x and y, it would take the northing for an easting.
-    assert tiled.get("/0415/ogcapi/tileMatrixSets/PL1992").json()["orderedAxes"] == ["N", "E"]
-    collection = tiled.get("/0415/ogcapi/collections/dzialki?f=json").json()
-    own = next(link["href"] for link in collection["links"] if link["rel"] == f"{rel}/tilesets-vector")
-    for lists in (addresses[f"{rel}/tilesets-vector"], own):
-        for tileset in tiled.get(lists).json()["tilesets"]:
-            links = {link["rel"]: link["href"] for link in tileset["links"]}
-            whole = tiled.get(links["self"]).json()
-            limits = whole["tileMatrixSetLimits"][-1]
-            tile = links["item"].format(
-                tileMatrix=limits["tileMatrix"], tileRow=limits["minTileRow"], tileCol=limits["minTileCol"])
-            assert tiled.get(tile).status_code in (200, 204)
-            outside = links["item"].format(
-                tileMatrix=limits["tileMatrix"], tileRow=limits["maxTileRow"] + 1, tileCol=limits["minTileCol"])
-            assert tiled.get(outside).status_code == 404
-            assert tiled.get(links[f"{rel}/tiling-scheme"]).json()["crs"] == tileset["crs"]
-            assert whole["layers"][0]["propertiesSchema"]["properties"]["id"]["type"] == "string"
-    conformance = tiled.get("/0415/ogcapi/conformance?f=json").json()["conformsTo"]
-    assert "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/dataset-tilesets" in conformance
-
-
-def test_tilesets_and_grids_are_pages(tiled: Client, database: Database, dzialki: Table) -> None:
-    """For browsers, in both languages; the map is where its style is, and each page has its way on."""
-    put(database, dzialki, square(*CORNER))
-    path, lists = "/0415/ogcapi", "/0415/ogcapi/collections/dzialki/tiles"
-    for address_, mapped, there in (
-        (f"{path}/tiles", 0, f"{path}/tiles/PL1992"), (f"{path}/tiles/WebMercatorQuad", 1, f"{path}/tiles"),
-        (f"{path}/tiles/PL1992", 0, f"{path}/tileMatrixSets/PL1992"), (lists, 0, f"{lists}/WebMercatorQuad"),
-        (f"{lists}/WebMercatorQuad", 1, f"{path}/collections/dzialki"), (f"{lists}/PL1992", 0, lists),
-        (f"{path}/tileMatrixSets", 0, f"{path}/tileMatrixSets/PL1992"),
-        (f"{path}/tileMatrixSets/WebMercatorQuad", 0, f"{path}/tiles/WebMercatorQuad"),
-    ):
-        for language, word in (("pl", "Siatk"), ("en", "grid")):
-            answer = tiled.get(address_, headers={"Accept": "text/html,*/*;q=0.8", "Accept-Language": language})
-            assert answer.headers["content-type"] == "text/html; charset=utf-8"
-            page = lxml.html.document_fromstring(answer.text)
-            assert page.get("lang") == language and word in page.text_content()
-            assert len(page.xpath("//figure[@data-style]")) == mapped
-            assert f"{there}?f=html&lang={language}" in page.xpath("//main//a/@href|//header//a/@href")
-        assert tiled.get(address_).headers["content-type"] == "application/json"
-        assert tiled.get(address_, headers={"Accept": "application/ld+json"}).json()
-    whole = lxml.html.document_fromstring(tiled.get(f"{lists}/WebMercatorQuad?f=html").text)
-    [figure] = whole.xpath("//figure")
-    west, south, east, north = map(float, figure.get("data-bbox").split(","))
-    assert west < east < south < north and figure.get("data-style").startswith(f"{lists}/WebMercatorQuad/style")
-    for name in ("tilejson", "style"):
-        assert f"{PUBLIC_URL}{lists}/WebMercatorQuad/{name}" in whole.xpath("//main//a/@href")
-    collection = lxml.html.document_fromstring(tiled.get(f"{path}/collections/dzialki?f=html").text)
-    assert f"{lists}?f=html&lang=pl" in collection.xpath("//main//a/@href")
-
-
-@pytest.mark.parametrize("name", ["tilejson", "style"])
-def test_what_programs_read_is_no_page(tiled: Client, database: Database, dzialki: Table, name: str) -> None:
-    put(database, dzialki, square(*CORNER))
-    address_ = f"/0415/ogcapi/tiles/WebMercatorQuad/{name}"
-    assert "json" in tiled.get(address_, headers={"Accept": "text/html"}).headers["content-type"]
-    assert tiled.get(address_, params={"f": "html"}).status_code == 400
-
-
-def test_the_style_draws_layers_that_there_are(tiled: Client, database: Database, dzialki: Table) -> None:
-    put(database, dzialki, square(*CORNER))
-    answer = tiled.get("/0415/ogcapi/tiles/WebMercatorQuad/style")
-    assert answer.headers["content-type"].startswith("application/vnd.mapbox.style+json")
-    style = answer.json()
-    tilejson = tiled.get(style["sources"]["sdi"]["url"]).json()
-    layers = {layer["id"]: layer for layer in tilejson["vector_layers"]}
-    for layer in style["layers"][1:]:
-        assert layer["minzoom"] >= layers[layer["source-layer"]]["minzoom"]
-    text = json.dumps(style)
-    assert f'["match", ["get", "rodzaj"], "m", "{dict(STYLES["budynki"].codes)["m"].fill}"' in text
-    # Each building is of one case, so that none is drawn twice.
-    fills = [layer["id"] for layer in style["layers"] if layer["type"] == "fill"]
-    assert fills == ["budynki-polygon-0-fill"]
-    assert "http" not in text.replace(PUBLIC_URL, "")
-    assert tiled.get("/0415/ogcapi/tiles/PL1992/style").status_code == 404
 
 
 def test_gone_partners_and_old_tiles_leave_the_disk(tmp_path: Path) -> None:

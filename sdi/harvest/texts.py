@@ -1,14 +1,16 @@
-"""Attribute values: text of a delivery into the type that the register declares."""
+"""Values that a delivery gives as text: into the type that the register declares, or a problem with them."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
+from sdi.errors import told
 from sdi.harvest.values import NOT_BOOLEAN, BadValue
 from sdi.model.register import Attribute, Code
 from sdi.model.text import Text
@@ -25,6 +27,23 @@ _UNITS = {("m2", "ha"): 1e-4, ("ha", "m2"): 1e4, ("m", "mm"): 1e3, ("cm", "mm"):
 
 class UnknownCode(BadValue):
     """A value that its code list has neither as a code nor as an alias."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A value that was not taken; becomes an Issue of the object."""
+
+    code: str
+    message: Text
+    field: str
+
+    @classmethod
+    def of(cls, field: str, text: str | None, error: ValueError) -> Problem:
+        """What `error` says of a value; `text`: as it came, where it is to be shown."""
+        reason = told(error)
+        if text is not None:
+            reason = Text(pl=f"{text[:200]!r} {reason.pl}", en=f"{text[:200]!r} is {reason.en}")
+        return cls("unknown-code" if isinstance(error, UnknownCode) else "bad-value", reason.at(field), field)
 
 
 def clean(text: str | None) -> str | None:
@@ -104,7 +123,7 @@ def _number(text: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise BadValue(Text(pl="nie jest liczbą", en="is not a number"))
+        raise BadValue(Text(pl="nie jest liczbą", en="not a number"))
     return value
 
 
