@@ -31,7 +31,7 @@ select st_asbinary(geom) from (
         union all
         select content from {known} where feature_type = %(feature_type)s
     ) s using (content)
-    where c.county = %(county)s and c.source = %(source)s and ({c_names})
+    where c.county = %(county)s and ({c_names})
 ) o order by geom is null limit 1
 """
 
@@ -119,5 +119,5 @@ def _look(
         c_names=sql.SQL(" or ").join(sql.SQL("c.") + key + sql.SQL(" = %(id)s") for key in keys),
     )
     row = connection.execute(statement, {
-        "id": known.id, "feature_type": feature_type.name, "county": source.county, "source": source.id}).fetchone()
+        "id": known.id, "feature_type": feature_type.name, "county": source.county}).fetchone()
     return Sighting(known, shapely.from_wkb(row[0]) if row and row[0] else None, row is not None)

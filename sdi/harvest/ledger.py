@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -172,6 +173,12 @@ class Run:
         """The last run that was committed or found everything unchanged: run, fingerprint, summary."""
         row = self._execute("last_good_run", source=self.source.id).fetchone()
         return None if row is None else (row[0], row[1], row[2])
+
+    def overtaken(self, good: int, feature_types: Iterable[FeatureType]) -> bool:
+        """Whether something came after the good run of that number: what is served is no longer what it left."""
+        row = self._execute("overtaken", good=good, county=self.source.county,
+                            feature_types=[ft.name for ft in feature_types]).fetchone()
+        return row is not None and row[0]
 
     def inherit(self, previous: int) -> None:
         """Everything is as in the run before: take over its counts and issues."""

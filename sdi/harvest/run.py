@@ -243,7 +243,7 @@ class _Attempt:
     def _unchanged(self, deliveries: list[Delivery]) -> Settled | None:
         """The end of the run where the bytes and the way of reading them are those of the last good run."""
         last = self.books.last_good()
-        if last is None or last[1] != self.fingerprint:
+        if last is None or last[1] != self.fingerprint or self.books.overtaken(last[0], self.feature_types):
             return None
         before = [(unit.unit, unit.sha256) for unit in units_of(self.connection, last[0]).values()]
         if before != [(delivery.unit.id, delivery.sha256) for delivery in deliveries]:

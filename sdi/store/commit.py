@@ -22,6 +22,9 @@ from sdi.store.staging import hashed, known_table, stage_table
 _STATE = ("id", "namespace", "commune", "version_id", "started_at", "valid_from", "content")
 """Columns that stage, current and history tables share, before geometries and attributes."""
 
+_ADOPT = "update {current} set source = %(source)s where county = %(county)s and source <> %(source)s"
+_ADOPT_PAST = _ADOPT.replace("{current}", "{history}")
+
 # In a table of its own, so that the planner knows how few they are when it comes to their rows.
 _PAIR = """
 create temporary table pair on commit drop as
@@ -184,8 +187,12 @@ class Commit:
     def apply(self, feature_type: FeatureType, resolved: Resolved) -> Difference:
         """Bring one feature type to the state of its stage, which has been resolved; unchanged rows are not touched.
 
-        What the source delivered of another county is gone: its file named the wrong one.
+        What a former owner left in the county is the source's from now on. What the source delivered of another county
+        is gone: its file named the wrong one.
         """
+        if resolved.adopted:
+            self._run(_ADOPT, feature_type)
+            self._run(_ADOPT_PAST, feature_type)
         left = self._left(feature_type)
         changed = self._changed(feature_type)
         with hashed(self.connection):

@@ -23,7 +23,7 @@ _RESTAGE = """
 with chosen as (
     delete from {known} k using {current} c
     where k.feature_type = %(feature_type)s and c.content = k.content
-      and c.county = %(county)s and c.source = %(source)s and {doubtful}
+      and c.county = %(county)s and {doubtful}
     returning k.ordinal, k.item, c.id, c.namespace, c.commune, c.version_id, c.started_at, c.valid_from, c.content
 )
 insert into {stage} (ordinal, item, past, outside, id, namespace, commune, version_id, started_at, valid_from, content)
@@ -36,11 +36,16 @@ k.content in (select content from {known} where feature_type = %(feature_type)s 
 """
 _EVERY = "true"
 
-_BEFORE = "select count(*) from {current} where county = %(county)s and source = %(source)s"
+_BEFORE = "select count(*) from {current} where county = %(county)s"
+
+_FORMER = """
+select (select count(*) from {current} where county = %(county)s and source <> %(source)s)
+     + (select count(*) from {history} where county = %(county)s and source <> %(source)s)
+"""
 
 _STORED = """
 select count(*), max(greatest(c.valid_from, c.started_at)) from {current} c
-where c.county = %(county)s and c.source = %(source)s
+where c.county = %(county)s
   and exists (select from {known} k where k.content = c.content and k.feature_type = %(feature_type)s)
 """
 
@@ -85,7 +90,7 @@ select (select count(*) from gone where identical), (select count(*) from aside)
 _FOREIGN = """
 with gone as (
     delete from {stage} s using {current} c
-    where c.id = s.id and c.source <> %(source)s
+    where c.id = s.id and c.county <> %(county)s and c.source <> %(source)s
     returning s.*, c.source as owner
 ), aside as (
     insert into sdi.issue
@@ -116,10 +121,6 @@ update {stage} s set past = true, valid_to = case when r.next_from > r.valid_fro
 from ranked r where s.ctid = r.place and not s.past and r.nth > 1
 """
 
-_ADOPT = """
-update {table} set source = %(source)s where county = %(county)s and source <> %(source)s
-"""
-
 _TALLY = """
 select count(*) filter (where not s.past), count(*) filter (where s.past),
        count(*) filter (where s.outside and not s.past), count(*) filter (where not s.past and c.id is not null),
@@ -140,11 +141,11 @@ class Resolved:
     """Rows set aside here: duplicate-id, foreign-id."""
     outside: int
     before: int
-    """Objects of the source that are current in the store."""
+    """Objects of the county that are current in the store."""
     vanished: int
     """Of them, no longer current in the delivery."""
     adopted: int
-    """Objects taken over from a former owner of the feature type in this county."""
+    """Objects and closed versions of a former owner of the feature type in this county, to be taken over."""
     newest: datetime | None
     """Latest date that a current object carries: start of a version or of the object."""
 
@@ -166,14 +167,13 @@ def resolve(
     `known`: how many of its objects were not read again.
 
     A feature type of a county has one owner, so rows of another source in this county are of a former owner (renamed,
-    or split into several) and change hands. Raises NotStored.
+    or split into several), and the commit will hand them over. Raises NotStored.
     """
     stage = _Stage(connection, run, source, feature_type)
     connection.execute("set local default_statistics_target = 10")  # how many rows, more than which values, matters
-    adopted = stage.execute(_ADOPT, table=current_table(feature_type)).rowcount
-    moved = adopted + stage.execute(_ADOPT, table=history_table(feature_type)).rowcount
+    (adopted,) = stage.row(_FORMER)
     with hashed(connection):
-        known, newest_known = stage.restage(known, everything=moved > 0) if known else (0, None)
+        known, newest_known = stage.restage(known, everything=adopted > 0) if known else (0, None)
     stage.execute("analyze {stage} (id, past, outside)")
     (foreign,) = stage.row(_FOREIGN)
     duplicates, conflicts = stage.settle_repeated()
@@ -194,7 +194,7 @@ class _Stage:
         self.connection, self.feature_type = connection, feature_type
         self._names: dict[str, sql.Composable] = {
             "stage": stage_table(run, feature_type), "known": known_table(run), "current": current_table(feature_type),
-            "same_version": sql.SQL(_SAME_VERSION),
+            "history": history_table(feature_type), "same_version": sql.SQL(_SAME_VERSION),
         }
         self._values = {"run": run, "source": source.id, "county": source.county, "feature_type": feature_type.name}
 

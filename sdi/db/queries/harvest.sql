@@ -62,11 +62,17 @@ delete from sdi.issue where source = %(source)s and (%(feature_types)s::text[] i
 delete from sdi.issue where run = %(run)s and code like 'source-%%'
 
 -- name: last_good_run
--- The last run of a source that was committed or found everything unchanged, if nothing was withdrawn since.
+-- The last run of a source that was committed or found everything unchanged.
 select run, fingerprint, summary from sdi.run
 where source = %(source)s and state in ('committed', 'unchanged') and run <> %(run)s
-  and run > coalesce((select max(run) from sdi.run where source = %(source)s and state = 'withdrawn'), 0)
 order by run desc limit 1
+
+-- name: overtaken
+-- Whether what a run left is not what is served: its source withdrew since, or another one took over.
+select exists (
+    select from sdi.version
+    where county = %(county)s and run > %(good)s and lineage -> 'feature_types' ?| %(feature_types)s
+)
 
 -- name: units
 -- The units of a run in order.
