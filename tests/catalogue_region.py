@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import psycopg
 from shapely.geometry import box
@@ -83,3 +84,8 @@ def commit_all(connection: psycopg.Connection) -> None:
            {("dzialki", "041501"): 10, ("dzialki", "041502"): 20, ("budynki", "041502"): 5},
            ("https://clerk:secret@wfs.example.pl/egib?service=WFS&token=1", "https://wfs.example.pl/egib?startIndex=9"))
     commit(connection, "0463-egib", {("dzialki", "046301"): 7}, ("/srv/deliveries/torun.gml",))
+
+
+def changed(region: Region, **parts: Any) -> Region:
+    """The region with other parts, and nothing that was computed of the old ones."""
+    return Region(**{name: getattr(region, name) for name in Region.model_fields} | parts)

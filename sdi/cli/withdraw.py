@@ -37,6 +37,6 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         raise ConfigurationError(["what sources still deliver cannot be told before this is mended:", *unusable])
     with node_database(settings) as database:
         migrate(database, loaded.region.registers.values())
-        for part in withdraw(options.source, user(), loaded.region, database, settings):
+        for part in withdraw(options.source, user(), loaded.region, database, settings.home):
             print(f"{options.source}: withdrew {part.feature_type} of county {part.county}, objects: {part.objects:,}")
     return 0

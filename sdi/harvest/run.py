@@ -119,7 +119,7 @@ def accept(run: int, user: str, region: Region, database: Database, settings: Se
                 pl=f"przebieg {run} źródła {source.id}: jego deklaracja lub rejestr się zmieniły; pobierz ponownie",
                 en=f"run {run} of {source.id}: its declaration or register has changed since; harvest again"))
         by = {"by": user, "at": datetime.now(UTC).isoformat(timespec="seconds")}
-        settled = settle(connection, books, region, settings, _origin(books, kind, found[1]), by)
+        settled = settle(connection, books, region, settings.home, _origin(books, kind, found[1]), by)
     outcome = Outcome(source.id, run, *settled, time.monotonic() - since)
     _analyze(database, region, outcome)
     return outcome
@@ -281,7 +281,7 @@ class _Attempt:
         self.progress.step(self.source.id, "checking and committing")
         origin = _origin(self.books, self.kind, self.fingerprint)
         try:
-            settled = settle(self.connection, self.books, self.region, self.settings, origin)
+            settled = settle(self.connection, self.books, self.region, self.settings.home, origin)
         except NotStored as error:
             self.remembering.forget()
             raise _Moved from error

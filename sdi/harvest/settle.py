@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -18,8 +19,7 @@ from sdi.harvest.stage import write_issues
 from sdi.model.region import Region
 from sdi.model.register import FeatureType
 from sdi.model.text import Text
-from sdi.records.refresh import refresh
-from sdi.settings import Settings
+from sdi.records.refresh import refresh_county
 from sdi.store.commit import Commit, Difference
 from sdi.store.resolve import Resolved, resolve
 from sdi.store.staging import known_counts
@@ -29,7 +29,7 @@ Connection = psycopg.Connection[Any]
 
 
 def settle(
-    connection: Connection, run: Run, region: Region, settings: Settings, origin: dict[str, Any],
+    connection: Connection, run: Run, region: Region, home: Path, origin: dict[str, Any],
     accepted: dict[str, Any] | None = None,
 ) -> Settled:
     """Check the stage of a run and commit it; returns state, message and summary as written to `sdi.run`.
@@ -55,7 +55,7 @@ def settle(
         summary["newest"] = facts.newest.isoformat() if facts.newest else None
         if accepted is not None:
             summary["accepted"] = {**accepted, "in_spite_of": [message.en for message in failed]}
-        return _commit(connection, run, region, settings, feature_types, resolved, summary, origin)
+        return _commit(connection, run, region, home, feature_types, resolved, summary, origin)
 
 
 def warn(connection: Connection, run: Run, results: Iterable[Check]) -> None:
@@ -90,7 +90,7 @@ def _newest(resolved: dict[str, Resolved]) -> datetime | None:
 
 
 def _commit(
-    connection: Connection, run: Run, region: Region, settings: Settings, feature_types: tuple[FeatureType, ...],
+    connection: Connection, run: Run, region: Region, home: Path, feature_types: tuple[FeatureType, ...],
     resolved: dict[str, Resolved], summary: dict[str, Any], origin: dict[str, Any],
 ) -> Settled:
     commit = Commit(connection, run.run, run.source.id, run.source.county)
@@ -111,7 +111,7 @@ def _commit(
     summary["version"] = commit.version
     commit.finish({**origin, **summary})
     for county in sorted(commit.counties):
-        refresh(connection, region, settings.public_url, settings.home, county)
+        refresh_county(connection, region, home, county)
     run.end("committed", None, summary)
     return "committed", None, summary
 

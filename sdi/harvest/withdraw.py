@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -18,8 +19,7 @@ from sdi.errors import SourceError
 from sdi.harvest.ledger import Run, lock_source
 from sdi.model.region import Region, Source
 from sdi.model.text import Text
-from sdi.records.refresh import refresh
-from sdi.settings import Settings
+from sdi.records.refresh import refresh_county
 from sdi.store.commit import Commit
 
 KIND = "withdrawal"
@@ -37,7 +37,7 @@ class Left:
     objects: int
 
 
-def withdraw(source: str, user: str, region: Region, database: Database, settings: Settings) -> tuple[Left, ...]:
+def withdraw(source: str, user: str, region: Region, database: Database, home: Path) -> tuple[Left, ...]:
     """End all that a source has left, a version for each county; `user` stands in their lineage.
 
     Raises SourceError where it has left nothing, where another source is declared to take it over with its next
@@ -49,7 +49,7 @@ def withdraw(source: str, user: str, region: Region, database: Database, setting
             connection.execute(query("harvest", "lock_commits"))
             found = _left(connection, source, region)
             by = {"by": user, "at": datetime.now(UTC).isoformat(timespec="seconds")}
-            _end(connection, source, found, region, settings, by)
+            _end(connection, source, found, region, home, by)
     return found
 
 
@@ -81,7 +81,7 @@ def _left(connection: Connection, source: str, region: Region) -> tuple[Left, ..
 
 
 def _end(
-    connection: Connection, source: str, found: tuple[Left, ...], region: Region, settings: Settings,
+    connection: Connection, source: str, found: tuple[Left, ...], region: Region, home: Path,
     by: dict[str, str],
 ) -> None:
     declared = region.sources.get(source)
@@ -92,5 +92,5 @@ def _end(
         gone = {part.feature_type: {"gone": commit.withdraw(region.feature_types[part.feature_type])}
                 for part in parts}
         commit.finish({"kind": KIND, "withdrawn": by, "deliveries": [], "feature_types": gone})
-        refresh(connection, region, settings.public_url, settings.home, county)
+        refresh_county(connection, region, home, county)
     run.withdrawn([part.feature_type for part in found] if declared else None, {"withdrawn": by})

@@ -21,34 +21,55 @@ from sdi.records.validate import parse, words
 from sdi.store.statistics import tenant_statistics
 
 
-def refresh(
-    connection: psycopg.Connection[Any], region: Region, public_url: str, home: Path, county: str | None = None
-) -> int:
-    """Rebuild the records of the tenants that a county (4 digits) touches, or of all tenants; returns how many changed.
+def refresh(connection: psycopg.Connection[Any], region: Region, public_url: str, home: Path) -> int:
+    """Rebuild the records of all tenants, as they are published under `public_url`; returns how many changed.
 
     Only where something that they are made from has changed. Runs in the caller's transaction (read committed), on a
     connection of the `harvest` role. Records of what is no longer published are deleted; a record that says what it
     said keeps its text and its date. Raises PublicationError.
     """
-    content = profile(home)
-    tenants = [tenant for tenant in region.tenants.values() if county is None or _touched(tenant, county)]
-    known = {"known": list(region.tenants) if county is None else None}
     with connection.transaction():
         connection.execute(query("records", "lock"))
-        wanted = digests(connection, content, region, tenants, public_url)
-        made = dict(connection.execute(query("records", "made")).fetchall())
-        stale = [tenant for tenant in tenants if made.get(tenant.id) != wanted[tenant.id]]
-        records = [r for tenant in stale for r in _records(connection, content, region, tenant, public_url)]
-        at = datetime.now(UTC)
-        changed = connection.execute(query("records", "prune"), known | {
-            "tenants": [tenant.id for tenant in stale], "identifiers": [r.identifier for r in records]}).rowcount
-        connection.execute(query("records", "forget"), known)
-        count = Counter(record.tenant for record in records)
-        with connection.cursor() as cursor:
-            cursor.executemany(query("records", "upsert"), [_row(record, at) for record in records])
-            changed += cursor.rowcount if records else 0
-            cursor.executemany(query("records", "note"), [
-                {"tenant": t.id, "digest": wanted[t.id], "records": count[t.id]} for t in stale])
+        connection.execute(query("records", "publish"), {"public_url": public_url})
+        return _refresh(connection, region, public_url, home, list(region.tenants.values()), [*region.tenants])
+
+
+def refresh_county(connection: psycopg.Connection[Any], region: Region, home: Path, county: str) -> int:
+    """The same after a commit, for the tenants that a county (4 digits) touches, and under the published address.
+
+    A tenant that is not published yet gets its records when it is. Raises PublicationError.
+    """
+    with connection.transaction():
+        connection.execute(query("records", "lock"))
+        address = connection.execute(query("records", "address")).fetchone()
+        if address is None:
+            return 0
+        published = {row[0] for row in connection.execute(query("records", "published"))}
+        tenants = [t for t in region.tenants.values() if t.id in published and _touched(t, county)]
+        return _refresh(connection, region, address[0], home, tenants, None)
+
+
+def _refresh(
+    connection: psycopg.Connection[Any], region: Region, public_url: str, home: Path, tenants: list[Tenant],
+    known: list[str] | None,
+) -> int:
+    """`known`: all tenants that there are; those of others are deleted. None: it is not known."""
+    content = profile(home)
+    wanted = digests(connection, content, region, tenants, public_url)
+    made = dict(connection.execute(query("records", "made")).fetchall())
+    stale = [tenant for tenant in tenants if made.get(tenant.id) != wanted[tenant.id]]
+    records = [r for tenant in stale for r in _records(connection, content, region, tenant, public_url)]
+    at = datetime.now(UTC)
+    changed = connection.execute(query("records", "prune"), {
+        "known": known, "tenants": [tenant.id for tenant in stale],
+        "identifiers": [r.identifier for r in records]}).rowcount
+    connection.execute(query("records", "forget"), {"known": known})
+    count = Counter(record.tenant for record in records)
+    with connection.cursor() as cursor:
+        cursor.executemany(query("records", "upsert"), [_row(record, at) for record in records])
+        changed += cursor.rowcount if records else 0
+        cursor.executemany(query("records", "note"), [
+            {"tenant": t.id, "digest": wanted[t.id], "records": count[t.id]} for t in stale])
     return changed
 
 

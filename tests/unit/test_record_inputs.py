@@ -17,8 +17,8 @@ from sdi.model.register import Register
 from sdi.model.text import Text
 from sdi.records import inputs
 from sdi.records.profile import Profile
-from sdi.records.refresh import refresh
-from tests.catalogue_region import PUBLIC_URL, catalogue_region, commit, commit_all
+from sdi.records.refresh import refresh, refresh_county
+from tests.catalogue_region import PUBLIC_URL, catalogue_region, changed, commit, commit_all
 
 HOME = Path(__file__).parents[2]
 NEW = Text(pl="Nowy tekst", en="New text")
@@ -53,11 +53,6 @@ def connection(database: Database, region: Region, rendered: Rendered) -> Any:
         assert refresh(connection, region, PUBLIC_URL, HOME) == 25
         rendered.clear()
         yield connection
-
-
-def changed(region: Region, **parts: Any) -> Region:
-    """The region with other parts, and nothing that was computed of the old ones."""
-    return Region(**{name: getattr(region, name) for name in Region.model_fields} | parts)
 
 
 def with_file(region: Region, **parts: Any) -> Region:
@@ -111,7 +106,7 @@ def of_torun(connection: psycopg.Connection, column: str) -> list[Any]:
 
 def test_nothing_is_rendered_of_the_same(connection: psycopg.Connection, region: Region, rendered: Rendered) -> None:
     assert refresh(connection, changed(region), PUBLIC_URL, HOME) == 0
-    assert refresh(connection, region, PUBLIC_URL, HOME, county="0463") == 0
+    assert refresh_county(connection, region, HOME, "0463") == 0
     assert rendered == []
 
 

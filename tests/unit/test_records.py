@@ -20,9 +20,9 @@ from sdi.model.region import PROTOCOLS, Region
 from sdi.model.register import Register
 from sdi.records.build import POLAND, Origin, lineage
 from sdi.records.profile import profile
-from sdi.records.refresh import refresh
+from sdi.records.refresh import refresh, refresh_county
 from sdi.records.validate import NAMESPACES, parse
-from tests.catalogue_region import HOSTILE, PUBLIC_URL, catalogue_region, commit, commit_all
+from tests.catalogue_region import HOSTILE, PUBLIC_URL, catalogue_region, changed, commit, commit_all
 
 HOME = Path(__file__).parents[2]
 
@@ -65,22 +65,40 @@ def test_a_county_changes_only_the_tenants_it_touches(database: Database, region
         refresh(connection, region, PUBLIC_URL, HOME)
         before = stored(connection)
         commit(connection, "0463-egib", {("dzialki", "046301"): 8}, at=datetime(2026, 4, 1, tzinfo=UTC))
-        assert refresh(connection, region, PUBLIC_URL, HOME, county="0463") == 2
+        assert refresh_county(connection, region, HOME, "0463") == 2
         after = stored(connection)
-    changed = {key for key in after if after[key]["modified_at"] != before[key]["modified_at"]}
-    assert changed == {("region", "egib"), ("torun", "egib")}
+    anew = {key for key in after if after[key]["modified_at"] != before[key]["modified_at"]}
+    assert anew == {("region", "egib"), ("torun", "egib")}
     assert after["torun", "egib"]["inserted_at"] == before["torun", "egib"]["inserted_at"]
+
+
+def test_a_commit_makes_records_of_what_is_published_and_as_it_is(database: Database, region: Region) -> None:
+    """Whatever address and declaration the shell has that harvests."""
+    fewer = changed(region, partners={name: p for name, p in region.partners.items() if name != "torun"})
+    with database.connect("harvest", autocommit=True) as connection:
+        commit_all(connection)
+        assert refresh_county(connection, region, HOME, "0463") == 0, "nothing is published"
+        refresh(connection, fewer, PUBLIC_URL, HOME)
+        before = stored(connection)
+        commit(connection, "0463-egib", {("dzialki", "046301"): 8}, at=datetime(2026, 4, 1, tzinfo=UTC))
+        assert refresh_county(connection, region, HOME, "0463") == 1
+        after = stored(connection)
+    assert after.keys() == before.keys(), "torun is not published yet"
+    assert after["region", "egib"]["identifier"] == before["region", "egib"]["identifier"]
+    assert PUBLIC_URL in after["region", "egib"]["xml"] != before["region", "egib"]["xml"]
 
 
 def test_two_commits_at_once_both_show_in_the_record_of_the_region(database: Database, region: Region) -> None:
     def second() -> None:
         with database.connect("harvest") as connection:
             commit(connection, "0463-egib", {("dzialki", "046301"): 7})
-            refresh(connection, region, PUBLIC_URL, HOME, county="0463")
+            refresh_county(connection, region, HOME, "0463")
 
+    with database.connect("harvest", autocommit=True) as connection:
+        refresh(connection, region, PUBLIC_URL, HOME)
     with database.connect("harvest") as first, database.connect("owner", autocommit=True) as watch:
         commit(first, "0415-egib", {("dzialki", "041501"): 10})
-        refresh(first, region, PUBLIC_URL, HOME, county="0415")
+        refresh_county(first, region, HOME, "0415")
         thread = Thread(target=second)
         thread.start()
         while not watch.execute("select 1 from pg_locks where relation = 'sdi.record'::regclass and not granted"
@@ -100,10 +118,7 @@ def test_records_go_with_what_they_describe(database: Database, region: Region) 
         refresh(connection, region, PUBLIC_URL, HOME)
         partners = {name: partner for name, partner in region.partners.items() if name != "lubicz"}
         partners["torun"] = partners["torun"].model_copy(update={"services": ("csw",)})
-        smaller = region.model_copy(update={"partners": partners})
-        # model_copy keeps what was computed of the old partners
-        smaller = Region.model_validate({name: getattr(smaller, name) for name in Region.model_fields})
-        refresh(connection, smaller, PUBLIC_URL, HOME)
+        refresh(connection, changed(region, partners=partners), PUBLIC_URL, HOME)
         records = stored(connection)
     assert {tenant for tenant, _ in records} == {"region", "chelmza", "powiat-torunski", "torun"}
     assert {subject for tenant, subject in records if tenant == "torun"} == {"egib", "csw"}

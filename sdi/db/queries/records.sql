@@ -2,6 +2,19 @@
 -- One refresh at a time, until the end of its transaction: two commits that touch the same tenant must see each other.
 lock table sdi.record in share row exclusive mode
 
+-- name: publish
+-- Note the address under which the region is published.
+insert into sdi.publication (public_url) values (%(public_url)s)
+on conflict (single) do update set public_url = excluded.public_url where publication.public_url <> excluded.public_url
+
+-- name: address
+-- The address under which the region was published last.
+select public_url from sdi.publication
+
+-- name: published
+-- Tenants that have been published, as their records were made.
+select tenant from sdi.record_inputs
+
 -- name: origins
 -- Which sources the objects of some feature types came from, within a county or commune: source, county, objects,
 -- first and last commit, and what the last commit was made of.

@@ -102,7 +102,7 @@ def test_replicas_equal_the_source_after_hundreds_of_harvests(node: Node, monkey
             with monkeypatch.context() as patch:
                 kill = chance.random() < 0.1
                 if kill:
-                    patch.setattr(settle, "refresh", lost)
+                    patch.setattr(settle, "refresh_county", lost)
                 try:
                     outcome = harvest(region.sources["0415-proba"], region, node.database, node.settings, Progress())
                     committed += outcome.state == "committed"
@@ -135,7 +135,7 @@ def test_no_change_becomes_visible_behind_a_reader(node: Node, monkeypatch: pyte
     region = node.region
     migrate(node.database, region.registers.values())
     numbered, go_on = threading.Event(), threading.Event()
-    refresh = settle.refresh
+    refresh = settle.refresh_county
 
     def slow(connection: psycopg.Connection[Any], *arguments: Any) -> None:
         if arguments[-1] == "0415":
@@ -143,7 +143,7 @@ def test_no_change_becomes_visible_behind_a_reader(node: Node, monkeypatch: pyte
             assert go_on.wait(60)
         refresh(connection, *arguments)
 
-    monkeypatch.setattr(settle, "refresh", slow)
+    monkeypatch.setattr(settle, "refresh_county", slow)
 
     def run(source: str) -> threading.Thread:
         thread = threading.Thread(target=harvest, args=(

@@ -20,7 +20,7 @@ SOURCE = "0415-proba"
 
 
 def take_out(node: Node, name: str = SOURCE) -> tuple[Left, ...]:
-    return withdraw(name, "anna", node.region, node.database, node.settings)
+    return withdraw(name, "anna", node.region, node.database, node.home)
 
 
 def undeclare(node: Node, name: str = SOURCE) -> None:
