@@ -21,6 +21,7 @@ import os
 import pwd
 import signal
 import sys
+import traceback
 from collections.abc import Iterable
 from types import FrameType
 
@@ -98,6 +99,10 @@ def _one(source: Source, loaded: Loaded, database: Database, settings: Settings,
     except SdiError as error:
         console.print(f"{source.id}: failed", style="bold red", highlight=False)
         console.print(f"  {error}", highlight=False, markup=False)
+        return False
+    except Exception:  # a mistake of ours; the other sources are harvested all the same
+        console.print(f"{source.id}: failed by a mistake in sdi; please report it", style="bold red", highlight=False)
+        traceback.print_exc()
         return False
     _tell(outcome, console)
     return outcome.good

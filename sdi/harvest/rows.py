@@ -139,8 +139,8 @@ class Rows:
         for index, text in enumerate(given if unreadable else ()):
             if text in unreadable:
                 self._report(index, severity, "unreadable-time", Text(
-                    pl=f"{text[:60]!r} nie jest datą ani czasem według ISO 8601",
-                    en=f"{text[:60]!r} is no date or time by ISO 8601"), name)
+                    pl=f"{text[:60]!r} nie jest możliwą datą ani czasem według ISO 8601",
+                    en=f"{text[:60]!r} is no possible date or time by ISO 8601"), name)
         return [parsed[text] for text in given]
 
     def _values(self, name: str, convert: Convert) -> Column:

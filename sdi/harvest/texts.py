@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from sdi.errors import told
-from sdi.harvest.values import NOT_BOOLEAN, BadValue
+from sdi.harvest.values import NOT_BOOLEAN, BadValue, possible
 from sdi.model.register import Attribute, Code
 from sdi.model.text import Text
 
@@ -89,9 +89,10 @@ def timestamp(text: str) -> str:
         if len(text) <= 16:
             text = match[1]
     try:
-        datetime.fromisoformat(text)
+        value = datetime.fromisoformat(text)
     except ValueError as error:
         raise BadValue(Text(pl="nie jest istniejącą datą", en="not a date that exists")) from error
+    possible(value)
     return text
 
 

@@ -28,6 +28,16 @@ class BadValue(Told, ValueError):
     """A value that does not fit its type; says what it is not."""
 
 
+def possible[D: date](value: D) -> D:
+    """A date or time that a register may mean, and that every format can write. Raises BadValue.
+
+    Systems write 0001-01-01 and 9999-12-31 where they mean none; in UTC these lie in years that RFC 3339 has not.
+    """
+    if not 1000 <= value.year < 3000:
+        raise BadValue(Text(pl=f"ma niemożliwy rok {value.year:04}", en=f"of an impossible year, {value.year:04}"))
+    return value
+
+
 @lru_cache(maxsize=1 << 13)
 def moment(text: str) -> str:
     """A date or time (ISO 8601) with the offset it had in Poland, unless it has one. Raises ValueError."""
@@ -35,7 +45,7 @@ def moment(text: str) -> str:
 
 
 def _aware(value: datetime) -> str:
-    return (value if value.tzinfo is not None else value.replace(tzinfo=CIVIL_TIME)).isoformat()
+    return possible(value if value.tzinfo is not None else value.replace(tzinfo=CIVIL_TIME)).isoformat()
 
 
 def _text(value: object) -> str:
@@ -68,7 +78,7 @@ def _boolean(value: object) -> bool:
 def _date(value: object) -> str:
     if not isinstance(value, date) or isinstance(value, datetime):
         raise BadValue(Text(pl="nie jest datą", en="not a date"))
-    return value.isoformat()
+    return possible(value).isoformat()
 
 
 def _datetime(value: object) -> str:

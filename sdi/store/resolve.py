@@ -44,7 +44,9 @@ select (select count(*) from {current} where county = %(county)s and source <> %
 """
 
 _STORED = """
-select count(*), max(greatest(c.valid_from, c.started_at)) from {current} c
+select count(*), max(greatest(c.valid_from, c.started_at))
+    filter (where greatest(c.valid_from, c.started_at) < now() + interval '1 day')
+from {current} c
 where c.county = %(county)s
   and exists (select from {known} k where k.content = c.content and k.feature_type = %(feature_type)s)
 """
@@ -124,7 +126,8 @@ from ranked r where s.ctid = r.place and not s.past and r.nth > 1
 _TALLY = """
 select count(*) filter (where not s.past), count(*) filter (where s.past),
        count(*) filter (where s.outside and not s.past), count(*) filter (where not s.past and c.id is not null),
-       max(greatest(s.valid_from, s.started_at)) filter (where not s.past)
+       max(greatest(s.valid_from, s.started_at))
+           filter (where not s.past and greatest(s.valid_from, s.started_at) < now() + interval '1 day')
 from {stage} s left join {current} c on c.id = s.id and c.county = %(county)s
 """
 
@@ -147,7 +150,7 @@ class Resolved:
     adopted: int
     """Objects and closed versions of a former owner of the feature type in this county, to be taken over."""
     newest: datetime | None
-    """Latest date that a current object carries: start of a version or of the object."""
+    """Latest date that a current object carries, start of a version or of the object; none that is yet to come."""
 
     @property
     def staged(self) -> int:

@@ -134,6 +134,15 @@ def test_an_old_delivery_gives_a_warning_also_when_nothing_changes(node: Node) -
     assert sources(node) == ["source-fresh"]
 
 
+def test_dates_to_come_do_not_make_a_delivery_fresh(node: Node) -> None:
+    node.declare(expect={"fresh_days": 3})
+    node.deliver([{"id": "old", "wkt": field_at(0, 0), "valid_from": "2020-01-01T00:00:00"},
+                  {"id": "typo", "wkt": field_at(20, 0), "valid_from": "2918-01-01T00:00:00"}])
+    assert node.harvest().state == "committed"
+    assert "the newest object is of 2019-12-31" in check(node, "fresh")["message"] and not check(node, "fresh")["passed"]
+    assert len(node.current()) == 2
+
+
 def test_a_delivery_without_dates_cannot_be_fresh(node: Node) -> None:
     node.declare(expect={"fresh_days": 3})
     node.deliver(crops())

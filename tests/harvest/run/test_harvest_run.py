@@ -192,6 +192,7 @@ SPIKE = "POLYGON ((480000 580000, 480010 580000, 480010 580010, 480010 580000, 4
     ({"wkt": "POLYGON ((580000 6480000, 580010 6480000, 580010 6480010, 580000 6480000))"},
      "impossible-coordinates", "quarantined"),
     ({"wkt": field_at(0, 0), "srid": 999999}, "unknown-crs", "quarantined"),
+    ({"wkt": field_at(0, 0), "valid_from": "0001-01-01"}, "unreadable-time", "warning"),
     ({"wkt": None}, "no-geometry", "warning"),
     ({"wkt": field_at(0, 0), "shapes": {"os": "POINT (480100 580100)"}}, "wrong-geometry-type", "warning"),
     ({"wkt": field_at(0, 0), "id": None}, "missing-id", "quarantined"),
