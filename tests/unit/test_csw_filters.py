@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from sdi.services.csw.cql import cql_to_filter
-from sdi.services.csw.filters import FilterError, compile_filter
+from sdi.services.csw.filters import compile_filter
+from sdi.services.fes.elements import FilterError
 
 OGC, FES, GML = "http://www.opengis.net/ogc", "http://www.opengis.net/fes/2.0", "http://www.opengis.net/gml/3.2"
 QUERYABLES = {"dc:title": {"dbcol": "title"}, "dct:modified": {"dbcol": "date_modified"},
@@ -31,7 +32,7 @@ def test_fes_2_reads_gml_3_2() -> None:
     ("", "empty"),
     ("<And/>", "And has no operands"),
     ("<Not/>", "Not takes one operand"),
-    ("<PropertyIsEqualTo><ValueReference>dc:title</ValueReference></PropertyIsEqualTo>", "has no Literal"),
+    ("<PropertyIsEqualTo><ValueReference>dc:title</ValueReference></PropertyIsEqualTo>", "a Literal is missing"),
     ("<PropertyIsEqualTo><Literal>1</Literal></PropertyIsEqualTo>", "names no property"),
     ("<PropertyIsNull><ValueReference>tenant</ValueReference></PropertyIsNull>", "no queryable property 'tenant'"),
     ("<PropertyIsEqualTo><ValueReference>dct:modified</ValueReference><Literal>May</Literal></PropertyIsEqualTo>",
@@ -39,12 +40,15 @@ def test_fes_2_reads_gml_3_2() -> None:
     ("<PropertyIsNil><ValueReference>dc:title</ValueReference></PropertyIsNil>", "PropertyIsNil is not supported"),
     ("<BBOX><ValueReference>dc:title</ValueReference><gml:Point/></BBOX>", "dc:title is not a geometry"),
     ("<BBOX><gml:Point srsName='EPSG:1'><gml:pos>1 2</gml:pos></gml:Point></BBOX>", "unknown srsName"),
-    ("<BBOX><gml:Point><gml:pos>1 2 3</gml:pos></gml:Point></BBOX>", "coordinate pairs"),
-    ("<BBOX><gml:Point srsName='EPSG:2180'><gml:pos>nan inf</gml:pos></gml:Point></BBOX>", "outside"),
+    ("<BBOX><gml:Point><gml:pos>1 x</gml:pos></gml:Point></BBOX>", "no position"),
+    ("<BBOX><gml:Point srsName='EPSG:2180'><gml:pos>1e300 1</gml:pos></gml:Point></BBOX>", "outside"),
     ("<Within><gml:Polygon><gml:exterior><gml:LinearRing><gml:posList>0 0 1 1 1 0 0 1 0 0</gml:posList>"
      "</gml:LinearRing></gml:exterior></gml:Polygon></Within>", "not valid"),
     ("<DWithin><gml:Point><gml:pos>1 2</gml:pos></gml:Point><Distance uom='parsec'>1</Distance></DWithin>",
-     "no distance"),
+     "units: m, km"),
+    ("<PropertyIsLike><Function name='length'><ValueReference>dc:title</ValueReference></Function><Literal>1%</Literal>"
+     "</PropertyIsLike>", "like no text"),
+    ("<ResourceId/>", "without an identifier"),
 ])
 def test_a_filter_that_cannot_be_answered_says_why(inner: str, message: str) -> None:
     with pytest.raises(FilterError, match=message):

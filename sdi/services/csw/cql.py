@@ -13,7 +13,7 @@ from lxml import etree
 from pygeofilter import ast
 from pygeofilter.parsers.ecql.parser import ECQLTransformer
 
-from sdi.services.csw.filters import FilterError
+from sdi.services.fes.elements import FilterError
 
 _KEYWORDS = re.compile(
     r"('[^']*'|\"[^\"]*\")|\b(and|or|not|like|ilike|between|in|is|null|bbox|include)\b(?!\s*[.:])", re.IGNORECASE

@@ -15,20 +15,25 @@ import shapely
 from lxml import etree
 from pyproj import CRS, Transformer
 
+from sdi.services.fes.elements import (
+    COMPARISONS,
+    IDENTIFIERS,
+    REFERENCES,
+    SPATIAL,
+    FilterError,
+    children,
+    identifier,
+    like_pattern,
+    literal,
+    local,
+    metres,
+)
+from sdi.services.fes.shapes import check_valid, shape_of, srs_name
+
 Condition = tuple[str, list[Any]]
 """SQL with a `%s` for each of the values."""
 
-COMPARISONS = {
-    "PropertyIsEqualTo": "=", "PropertyIsNotEqualTo": "<>", "PropertyIsLessThan": "<", "PropertyIsGreaterThan": ">",
-    "PropertyIsLessThanOrEqualTo": "<=", "PropertyIsGreaterThanOrEqualTo": ">=",
-}
-SPATIAL = {
-    "BBOX": "st_intersects", "Intersects": "st_intersects", "Contains": "st_contains", "Crosses": "st_crosses",
-    "Disjoint": "st_disjoint", "Equals": "st_equals", "Overlaps": "st_overlaps", "Touches": "st_touches",
-    "Within": "st_within",
-}
 FUNCTIONS = {"length": "length", "lower": "lower", "upper": "upper", "trim": "trim", "ltrim": "ltrim", "rtrim": "rtrim"}
-METRES = {"": 1.0, "m": 1.0, "metre": 1.0, "meter": 1.0, "meters": 1.0, "metres": 1.0, "km": 1000.0}
 TIMES = frozenset({"date", "date_modified"})
 """Columns that show `modified_at`."""
 NUMBERS = frozenset({"denominator"})
@@ -36,29 +41,25 @@ DEFAULT_CRS = "urn:ogc:def:crs:EPSG::4326"
 """Of geometries without srsName, as CSW 2.0.2 has it for ows:BoundingBox: latitude before longitude."""
 
 
-class FilterError(ValueError):
-    """A filter that cannot be answered; the message goes to the client."""
-
-
 def compile_filter(element: etree._Element, queryables: Mapping[str, Any]) -> Condition:
     """The condition that an ogc:Filter or fes:Filter means.
 
     `queryables`: column (or {"dbcol": column}) by property name. Raises FilterError.
     """
-    children = _children(element)
-    if not children:
+    predicates = children(element)
+    if not predicates:
         raise FilterError("the filter is empty")
-    if all(_name(child) in ("FeatureId", "GmlObjectId", "ResourceId") for child in children):
-        return "identifier = any(%s)", [[str(child.attrib.values()[0]) for child in children]]
-    if len(children) > 1:
+    if all(local(predicate) in IDENTIFIERS for predicate in predicates):
+        return "identifier = any(%s)", [[identifier(predicate) for predicate in predicates]]
+    if len(predicates) > 1:
         raise FilterError("a filter has one predicate; join several with And or Or")
-    return _predicate(children[0], queryables)
+    return _predicate(predicates[0], queryables)
 
 
 def _predicate(element: etree._Element, queryables: Mapping[str, Any]) -> Condition:
-    name = _name(element)
+    name = local(element)
     if name in ("And", "Or"):
-        parts = [_predicate(child, queryables) for child in _children(element)]
+        parts = [_predicate(child, queryables) for child in children(element)]
         if not parts:
             raise FilterError(f"{name} has no operands")
         return f"({f' {name.lower()} '.join(sql for sql, _ in parts)})", [v for _, values in parts for v in values]
@@ -70,11 +71,12 @@ def _predicate(element: etree._Element, queryables: Mapping[str, Any]) -> Condit
 
 
 def _leaf(name: str, element: etree._Element, queryables: Mapping[str, Any]) -> Condition:
-    if name in SPATIAL:
-        return f"{SPATIAL[name]}(geom, st_geomfromewkb(%s))", [_ewkb(_geometry(element, queryables))]
+    if name == "BBOX" or name in SPATIAL:
+        function = SPATIAL.get(name, "st_intersects")
+        return f"{function}(geom, st_geomfromewkb(%s))", [_ewkb(_geometry(element, queryables))]
     if name in ("DWithin", "Beyond"):
         sql = "st_dwithin(geom::geography, st_geomfromewkb(%s)::geography, %s)"
-        return f"not {sql}" if name == "Beyond" else sql, [_ewkb(_geometry(element, queryables)), _distance(element)]
+        return f"not {sql}" if name == "Beyond" else sql, [_ewkb(_geometry(element, queryables)), metres(element)]
     column, expression = _operand(element, queryables)
     if name == "PropertyIsNull":
         return f"{expression} is null", []
@@ -89,61 +91,49 @@ def _leaf(name: str, element: etree._Element, queryables: Mapping[str, Any]) -> 
     raise FilterError(f"the operator {name} is not supported")
 
 
-def _comparison(element: etree._Element, column: str, expression: str, operator: str, literal: str) -> Condition:
+def _comparison(element: etree._Element, column: str, expression: str, operator: str, value: str) -> Condition:
     if expression == column and column in TIMES:
-        moment = _moment(literal)
+        moment = _moment(value)
         whole_days = not isinstance(moment, datetime)
         return f"{"(modified_at at time zone 'UTC')::date" if whole_days else 'modified_at'} {operator} %s", [moment]
     if expression == column and column in NUMBERS:
         try:
-            return f"{column}::numeric {operator} %s", [float(literal)]
+            return f"{column}::numeric {operator} %s", [float(value)]
         except ValueError:
-            raise FilterError(f"{literal!r} is not a number") from None
+            raise FilterError(f"{value!r} is not a number") from None
     if expression.startswith("length("):
-        if not literal.isdecimal():
-            raise FilterError(f"{literal!r} is not a length")
-        return f"{expression} {operator} %s", [int(literal)]
+        if not re.fullmatch(r"[0-9]{1,9}", value):
+            raise FilterError(f"{value!r} is not a length")
+        return f"{expression} {operator} %s", [int(value)]
     if element.get("matchCase") == "false":
-        return f"lower({expression}) {operator} lower(%s)", [literal]
-    return f"{expression} {operator} %s", [literal]
+        return f"lower({expression}) {operator} lower(%s)", [value]
+    return f"{expression} {operator} %s", [value]
 
 
 def _like(element: etree._Element, column: str, expression: str) -> Condition:
-    wild = element.get("wildCard") or "%"
-    single = element.get("singleChar") or "_"
-    escape = element.get("escapeChar") or element.get("escape") or "\\"
-    pattern, characters = "", iter(_literal(element))
-    for character in characters:
-        if character == escape:
-            pattern += _escaped(next(characters, ""))
-        elif character == wild:
-            pattern += "%"
-        elif character == single:
-            pattern += "_"
-        else:
-            pattern += _escaped(character)
+    if expression.startswith("length("):
+        raise FilterError("a length is like no text; compare it with a number")
+    pattern = like_pattern(element, _literal(element), wild="%", single="_")
     if column == "anytext":  # a word anywhere, in whatever case: what every client means by it
         return f"{expression} ilike %s", [f"%{pattern.strip('%')}%"]
     return f"{expression} {'ilike' if element.get('matchCase') == 'false' else 'like'} %s", [pattern]
 
 
-def _escaped(character: str) -> str:
-    return f"\\{character}" if character and character in "%_\\" else character
-
-
 def _operand(element: etree._Element, queryables: Mapping[str, Any]) -> tuple[str, str]:
     """The column that a predicate is about, and the SQL expression over it."""
-    for child in _children(element):
-        if _name(child) in ("PropertyName", "ValueReference"):
+    for child in children(element):
+        if local(child) in REFERENCES:
             column = _column(child, queryables)
             return column, column
-        if _name(child) == "Function":
+        if local(child) == "Function":
             function = FUNCTIONS.get(child.get("name", "").lower())
             if function is None:
                 raise FilterError(f"no function {child.get('name')!r}; there are: {', '.join(FUNCTIONS)}")
             column, inner = _operand(child, queryables)
+            if inner.startswith("length("):
+                raise FilterError(f"{function} of a length; it is of texts")
             return column, f"{function}({inner})"
-    raise FilterError(f"{_name(element)} names no property")
+    raise FilterError(f"{local(element)} names no property")
 
 
 def _column(element: etree._Element, queryables: Mapping[str, Any]) -> str:
@@ -156,69 +146,39 @@ def _column(element: etree._Element, queryables: Mapping[str, Any]) -> str:
 
 def _geometry(element: etree._Element, queryables: Mapping[str, Any]) -> shapely.Geometry:
     """The geometry that a spatial operator compares with, in EPSG:4326, x = longitude."""
-    for child in _children(element):
-        if _name(child) in ("PropertyName", "ValueReference"):
+    for child in children(element):
+        if local(child) in REFERENCES:
             if _column(child, queryables) != "wkt_geometry":
                 raise FilterError(f"{child.text} is not a geometry; use ows:BoundingBox")
-        elif _name(child) not in ("Distance", "Literal"):
-            shape = _in_crs84(_shape(child), child.get("srsName") or DEFAULT_CRS)
-            if not shape.is_valid:
-                raise FilterError(f"gml:{_name(child)} is not valid: {shapely.is_valid_reason(shape)}")
+        elif local(child) not in ("Distance", "Literal"):
+            shape = _in_crs84(shape_of(child), srs_name(child) or DEFAULT_CRS)
+            check_valid(shape, child)
             return shape
-    raise FilterError(f"{_name(element)} has no geometry")
+    raise FilterError(f"{local(element)} has no geometry")
 
 
-def _shape(element: etree._Element) -> shapely.Geometry:
-    name = _name(element)
-    if name in ("Envelope", "Box"):
-        points = [point for child in _children(element) for point in _points(child)]
-        if len(points) != 2:
-            raise FilterError(f"gml:{name} needs its lower and its upper corner")
-        return shapely.box(*points[0], *points[1])
-    if name == "Polygon":
-        rings = [[point for child in ring.iter("{*}posList", "{*}pos", "{*}coordinates") for point in _points(child)]
-                 for ring in element.iter("{*}LinearRing")]
-        if not rings or any(len(ring) < 4 for ring in rings):
-            raise FilterError("gml:Polygon needs rings of at least four positions")
-        return shapely.Polygon(rings[0], rings[1:])
-    points = [point for child in _children(element) for point in _points(child)]
-    if name == "Point" and len(points) == 1:
-        return shapely.Point(points[0])
-    if name == "LineString" and len(points) > 1:
-        return shapely.LineString(points)
-    raise FilterError(f"no way to read gml:{name}; use Envelope, Point, LineString or Polygon")
-
-
-def _points(element: etree._Element) -> list[tuple[float, float]]:
-    try:
-        numbers = [float(number) for number in (element.text or "").replace(",", " ").split()]
-        return list(zip(numbers[::2], numbers[1::2], strict=True))
-    except ValueError:
-        raise FilterError(f"gml:{_name(element)} is not a list of coordinate pairs") from None
-
-
-def _in_crs84(geometry: shapely.Geometry, srs_name: str) -> shapely.Geometry:
-    to_crs84, northing_first = _crs(srs_name)
+def _in_crs84(geometry: shapely.Geometry, name: str) -> shapely.Geometry:
+    to_crs84, northing_first = _crs(name)
     if northing_first:
         geometry = shapely.transform(geometry, lambda coordinates: coordinates[:, ::-1])
     geometry = shapely.transform(geometry, to_crs84.transform, interleaved=False)
     if not all(abs(degrees) <= 360 for degrees in geometry.bounds):
-        raise FilterError(f"the coordinates lie outside {srs_name}")
+        raise FilterError(f"the coordinates lie outside {name}")
     return geometry
 
 
 @lru_cache(maxsize=64)  # the name is the client's
-def _crs(srs_name: str) -> tuple[Transformer, bool]:
-    """How to get from a CRS (x before y) to CRS84, and whether `srs_name` means northing before easting."""
-    code = re.search(r"(?:[:/#]|^)(CRS84|\d{4,5})$", srs_name)
+def _crs(name: str) -> tuple[Transformer, bool]:
+    """How to get from a CRS (x before y) to CRS84, and whether `name` means northing before easting."""
+    code = re.search(r"(?:[:/#]|^)(CRS84|\d{4,5})$", name)
     if code is None:
-        raise FilterError(f"unknown srsName {srs_name!r}")
+        raise FilterError(f"unknown srsName {name!r}")
     try:
         crs = CRS.from_user_input("OGC:CRS84" if code[1] == "CRS84" else f"EPSG:{code[1]}")
         to_crs84 = Transformer.from_crs(crs, "OGC:CRS84", always_xy=True)
     except Exception:
-        raise FilterError(f"unknown srsName {srs_name!r}") from None
-    by_authority = srs_name.startswith(("urn:", "http://www.opengis.net/def/", "https://www.opengis.net/def/"))
+        raise FilterError(f"unknown srsName {name!r}") from None
+    by_authority = name.startswith(("urn:", "http://www.opengis.net/def/", "https://www.opengis.net/def/"))
     return to_crs84, by_authority and crs.axis_info[0].direction == "north"
 
 
@@ -226,46 +186,29 @@ def _ewkb(geometry: shapely.Geometry) -> bytes:
     return bytes(shapely.to_wkb(shapely.set_srid(geometry, 4326), include_srid=True))
 
 
-def _distance(element: etree._Element) -> float:
-    distance = _child(element, "Distance")
-    unit = distance.get("units") or distance.get("uom") or ""
+def _moment(value: str) -> date | datetime:
     try:
-        return float(distance.text or "") * METRES[unit.lower()]
-    except (ValueError, KeyError):
-        raise FilterError(f"no distance {distance.text!r} {unit!r}; use m or km") from None
-
-
-def _moment(literal: str) -> date | datetime:
-    try:
-        if len(literal) == 10:
-            return date.fromisoformat(literal)
-        moment = datetime.fromisoformat(literal)
+        if len(value) == 10:
+            return date.fromisoformat(value)
+        moment = datetime.fromisoformat(value)
     except ValueError:
-        raise FilterError(f"{literal!r} is not a date: write 2026-01-31 or 2026-01-31T12:00:00Z") from None
+        raise FilterError(f"{value!r} is not a date: write 2026-01-31 or 2026-01-31T12:00:00Z") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _literal(element: etree._Element) -> str:
-    return (_child(element, "Literal").text or "").strip()
+    return literal([child for child in children(element) if local(child) == "Literal"])
 
 
 def _child(element: etree._Element, name: str) -> etree._Element:
-    for child in _children(element):
-        if _name(child) == name:
+    for child in children(element):
+        if local(child) == name:
             return child
-    raise FilterError(f"{_name(element)} has no {name}")
+    raise FilterError(f"{local(element)} has no {name}")
 
 
 def _only(element: etree._Element) -> etree._Element:
-    children = _children(element)
-    if len(children) != 1:
-        raise FilterError(f"{_name(element)} takes one operand")
-    return children[0]
-
-
-def _children(element: etree._Element) -> list[etree._Element]:
-    return [child for child in element if isinstance(child.tag, str)]
-
-
-def _name(element: etree._Element) -> str:
-    return etree.QName(element).localname
+    operands = children(element)
+    if len(operands) != 1:
+        raise FilterError(f"{local(element)} takes one operand")
+    return operands[0]

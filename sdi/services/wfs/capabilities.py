@@ -12,9 +12,10 @@ from sdi.model.identity import Addresses, dataset_identifier, dataset_record_id,
 from sdi.model.region import Tenant
 from sdi.model.text import Language
 from sdi.services.contract import Publication
+from sdi.services.fes.elements import COMPARISONS, SPATIAL
 from sdi.services.ows.exceptions import OwsError, invalid
 from sdi.services.ows.mapfile import CODES, online_resource
-from sdi.services.wfs.fes import COMPARISONS, KINDS, SPATIAL, TEMPORAL
+from sdi.services.wfs.fes import KINDS, TEMPORAL
 from sdi.services.wfs.formats import OTHERS
 from sdi.services.wfs.pairs import parse_xml
 from sdi.services.wfs.requests import PAGE_MAX, REQUESTS

@@ -16,7 +16,22 @@ from psycopg import sql
 from shapely.geometry.base import BaseGeometry
 
 from sdi.model.text import Text
-from sdi.services.wfs.geometry import area_of, children, geometry_of, local, wrong
+from sdi.services.fes.elements import (
+    COMPARISONS,
+    IDENTIFIERS,
+    REFERENCES,
+    SPATIAL,
+    FilterError,
+    children,
+    identifier,
+    like_pattern,
+    literal,
+    local,
+    metres,
+    wrong,
+)
+from sdi.services.ows.exceptions import OwsError
+from sdi.services.wfs.geometry import area_of, geometry_of
 from sdi.services.wfs.identifiers import fid_of
 from sdi.services.wfs.versions import GEOMETRY, Version
 from sdi.store.columns import Column
@@ -25,14 +40,6 @@ from sdi.store.reader import InvalidQuery
 from sdi.store.selection import value_of
 from sdi.store.table import touches
 
-COMPARISONS = {
-    "PropertyIsEqualTo": "=", "PropertyIsNotEqualTo": "<>", "PropertyIsLessThan": "<", "PropertyIsGreaterThan": ">",
-    "PropertyIsLessThanOrEqualTo": "<=", "PropertyIsGreaterThanOrEqualTo": ">=",
-}
-SPATIAL = {
-    "Intersects": "st_intersects", "Contains": "st_contains", "Crosses": "st_crosses", "Disjoint": "st_disjoint",
-    "Equals": "st_equals", "Overlaps": "st_overlaps", "Touches": "st_touches", "Within": "st_within",
-}
 TEMPORAL = {
     "After": "{0} > {2}", "Before": "{0} < {1}", "During": "{0} > {1} and {0} < {2}", "TEquals": "{0} = {1}",
     "Begins": "{0} = {1}", "Ends": "{0} = {2}", "AnyInteracts": "{0} >= {1} and {0} <= {2}",
@@ -43,9 +50,6 @@ KINDS = {"IsPoint": 0, "IsCurve": 1, "IsSurface": 2}
 geometry as a layer for each kind."""
 _INHERITED = ("metaDataProperty", "description", "descriptionReference", "identifier", "name")
 """Properties that every feature inherits from GML; ours have none of them."""
-METRES = {"": 1.0, "m": 1.0, "metre": 1.0, "meter": 1.0, "metres": 1.0, "meters": 1.0, "km": 1000.0,
-          "kilometer": 1000.0, "urn:ogc:def:uom:epsg::9001": 1.0}
-_REFERENCES = ("ValueReference", "PropertyName")
 _PREDICATES_MAX = 1000
 
 
@@ -59,13 +63,10 @@ class Filter:
 
     def of(self, element: etree._Element) -> sql.Composable:
         """The condition of a Filter element. Raises OwsError."""
-        predicates = children(element)
-        if predicates and all(local(e) in ("ResourceId", "GmlObjectId", "FeatureId") for e in predicates):
-            return self.fids([self._identifier(e) for e in predicates])
-        if len(predicates) != 1:
-            raise wrong("filtr ma mieć jeden warunek; kilka łączy się przez And albo Or",
-                        "a filter has one predicate; join several with And or Or")
-        return self._predicate(predicates[0])
+        try:
+            return self._filter(element)
+        except FilterError as error:
+            raise OwsError("InvalidParameterValue", error.text.at("FILTER"), "filter") from error
 
     def fids(self, identifiers: list[int | None]) -> sql.Composable:
         """Objects by number; None stands for one that there cannot be."""
@@ -76,6 +77,15 @@ class Filter:
         if area is None:
             return sql.SQL("false")
         return touches(self._geometry(area.outline), None if area.within is None else self._geometry(area.within))
+
+    def _filter(self, element: etree._Element) -> sql.Composable:
+        predicates = children(element)
+        if predicates and all(local(e) in IDENTIFIERS for e in predicates):
+            return self.fids([fid_of(identifier(e), self.feature_type) for e in predicates])
+        if len(predicates) != 1:
+            raise wrong("filtr ma mieć jeden warunek; kilka łączy się przez And albo Or",
+                        "a filter has one predicate; join several with And or Or")
+        return self._predicate(predicates[0])
 
     def _predicate(self, element: etree._Element) -> sql.Composable:
         self._left -= 1
@@ -91,20 +101,13 @@ class Filter:
             if len(children(element)) != 1:
                 raise wrong("Not ma mieć jeden warunek", "Not has one predicate")
             return sql.SQL("(not {})").format(self._predicate(children(element)[0]))
-        if name in ("ResourceId", "GmlObjectId", "FeatureId"):
-            return self.fids([self._identifier(element)])
+        if name in IDENTIFIERS:
+            return self.fids([fid_of(identifier(element), self.feature_type)])
         if name == "BBOX" or name in SPATIAL or name in ("DWithin", "Beyond"):
             return self._spatial(element, name)
         if name in TEMPORAL:
             return self._temporal(element, TEMPORAL[name])
         return self._scalar(element, name)
-
-    def _identifier(self, element: etree._Element) -> int | None:
-        names = ("rid", "id", "fid")
-        value = next((str(value) for key, value in element.attrib.items() if etree.QName(key).localname in names), "")
-        if not value:
-            raise wrong(f"{local(element)} bez identyfikatora", f"{local(element)} without an identifier")
-        return fid_of(value, self.feature_type)
 
     # Scalar
 
@@ -118,7 +121,7 @@ class Filter:
             return self._like(element, operands)
         if name == "PropertyIsBetween" and len(operands) == 3:
             column, expression = self._column(operands[0])
-            low, high = (self._bind(self._value(column, _literal(children(e)))) for e in operands[1:])
+            low, high = (self._bind(self._value(column, literal(children(e)))) for e in operands[1:])
             return sql.SQL("({} between {} and {})").format(expression, low, high)
         if name in COMPARISONS and len(operands) == 2:
             return self._comparison(element, operands, COMPARISONS[name])
@@ -131,7 +134,7 @@ class Filter:
         functions = [e for e in operands if local(e) == "Function"]
         if functions:
             return self._kind(functions[0], [e for e in operands if e is not functions[0]], operator)
-        references = [local(e) in _REFERENCES for e in operands]
+        references = [local(e) in REFERENCES for e in operands]
         fold = element.get("matchCase", "true").lower() == "false"
         if not any(references):
             raise wrong("porównanie wymaga własności", "a comparison wants a property")
@@ -145,14 +148,14 @@ class Filter:
                                 f"{column.name} and {other.name} are of different types")
                 sides.append(expression)
             else:
-                sides.append(self._bind(self._value(column, _literal([operand]))))
+                sides.append(self._bind(self._value(column, literal([operand]))))
         if fold and column.type == "text":
             sides = [sql.SQL("lower({})").format(side) for side in sides]
         return sql.SQL("{} {} {}").format(sides[0], sql.SQL(operator), sides[1])
 
     def _kind(self, function: etree._Element, operands: list[etree._Element], operator: str) -> sql.Composable:
         """Whether the geometry is of a kind; an object without geometry is of none."""
-        name, value = function.get("name", ""), _literal(operands).lower()
+        name, value = function.get("name", ""), literal(operands).lower()
         if name not in KINDS or value not in ("true", "false") or operator not in ("=", "<>"):
             raise wrong(f"funkcja {name[:80]!r}; są: {', '.join(KINDS)}, porównane z true albo false",
                         f"function {name[:80]!r}; there are: {', '.join(KINDS)}, compared with true or false")
@@ -163,7 +166,7 @@ class Filter:
 
     def _like(self, element: etree._Element, operands: list[etree._Element]) -> sql.Composable:
         column, expression = self._column(operands[0])
-        pattern = _pattern(element, _literal(operands[1:]))
+        pattern = like_pattern(element, literal(operands[1:]), wild="*", single=".")
         fold = element.get("matchCase", "true").lower() == "false"
         shown = expression if column.type == "text" else sql.SQL("{}::text").format(expression)
         return sql.SQL("{} {} {}").format(shown, sql.SQL("ilike" if fold else "like"), self._bind(pattern))
@@ -191,8 +194,8 @@ class Filter:
 
     def _spatial(self, element: etree._Element, name: str) -> sql.Composable:
         operands = children(element)
-        named = [e for e in operands if local(e) in _REFERENCES]
-        shapes = [e for e in operands if local(e) not in (*_REFERENCES, "Distance")]
+        named = [e for e in operands if local(e) in REFERENCES]
+        shapes = [e for e in operands if local(e) not in (*REFERENCES, "Distance")]
         for reference in named:
             self._geometry_reference(reference, name)
         if len(shapes) != 1:
@@ -206,7 +209,7 @@ class Filter:
             return sql.SQL("(geom is not null)" if name in ("Disjoint", "Beyond") else "false")
         if name in SPATIAL:
             return sql.SQL("{}(geom, {})").format(sql.SQL(SPATIAL[name]), self._geometry(shape))
-        near = sql.SQL("st_dwithin(geom, {}, {})").format(self._geometry(shape), self._bind(_metres(element)))
+        near = sql.SQL("st_dwithin(geom, {}, {})").format(self._geometry(shape), self._bind(metres(element)))
         return sql.SQL("(not {})").format(near) if name == "Beyond" else near
 
     def _geometry_reference(self, reference: etree._Element, operator: str) -> None:
@@ -219,7 +222,7 @@ class Filter:
 
     def _temporal(self, element: etree._Element, form: str) -> sql.Composable:
         operands = children(element)
-        if len(operands) != 2 or local(operands[0]) not in _REFERENCES:
+        if len(operands) != 2 or local(operands[0]) not in REFERENCES:
             raise wrong(f"{local(element)} wymaga własności i czasu", f"{local(element)} wants a property and a time")
         column, expression = self._column(operands[0])
         if column.type not in ("date", "datetime"):
@@ -231,10 +234,10 @@ class Filter:
     # Names and values
 
     def _is_geometry(self, element: etree._Element) -> bool:
-        return local(element) in _REFERENCES and property_name(element.text) in (GEOMETRY, "boundedBy")
+        return local(element) in REFERENCES and property_name(element.text) in (GEOMETRY, "boundedBy")
 
     def _column(self, element: etree._Element) -> tuple[Column, sql.Composable]:
-        if local(element) not in _REFERENCES:
+        if local(element) not in REFERENCES:
             raise wrong(f"{local(element)} zamiast nazwy własności",
                         f"{local(element)} instead of a property")
         name = property_name(element.text)
@@ -242,8 +245,9 @@ class Filter:
         if column is None and name in _INHERITED:
             return Column(name, "text", Text(pl=name, en=name)), sql.SQL("null::text")
         if column is None and self._is_geometry(element):
-            raise wrong(f"{name} to geometria; do niej są warunki przestrzenne",
-                        f"{name} is a geometry; spatial operators are for it", "OperationProcessingFailed", 403)
+            text = Text(pl=f"FILTER: {name} to geometria; do niej są warunki przestrzenne",
+                        en=f"FILTER: {name} is a geometry; spatial operators are for it")
+            raise OwsError("OperationProcessingFailed", text, "filter", 403)
         if column is None:
             known = ", ".join(self.columns)
             raise wrong(f"nieznana własność {(element.text or '')[:80]!r}; są: {known}",
@@ -265,41 +269,6 @@ def property_name(path: str | None) -> str:
     return (path or "").strip().rpartition("/")[2].rpartition(":")[2]
 
 
-def _literal(elements: list[etree._Element]) -> str:
-    if len(elements) != 1 or local(elements[0]) != "Literal":
-        raise wrong("brak wartości (Literal)", "a Literal is missing")
-    return "".join(str(text) for text in elements[0].itertext()).strip()
-
-
-def _pattern(element: etree._Element, text: str) -> str:
-    """The pattern of LIKE that the characters of a PropertyIsLike mean."""
-    wild = element.get("wildCard") or "*"
-    single = element.get("singleChar") or "."
-    escape = element.get("escapeChar") or element.get("escape") or "\\"
-    pattern, characters = "", iter(text)
-    for character in characters:
-        if character == escape:
-            pattern += _escaped(next(characters, ""))
-        else:
-            pattern += {wild: "%", single: "_"}.get(character) or _escaped(character)
-    return pattern
-
-
-def _escaped(character: str) -> str:
-    return f"\\{character}" if character and character in "%_\\" else character
-
-
-def _metres(element: etree._Element) -> float:
-    distance = element.find("{*}Distance")
-    text = "" if distance is None else distance.text or ""
-    unit = "" if distance is None else distance.get("uom") or distance.get("units") or ""
-    try:
-        return float(text) * METRES[unit.lower()]
-    except (ValueError, KeyError):
-        raise wrong(f"odległość {text!r} {unit!r}; jednostki: m, km",
-                    f"distance {text!r} {unit!r}; units: m, km") from None
-
-
 def _period(element: etree._Element) -> tuple[str, str]:
     """Begin and end of a gml:TimePeriod, twice the same of an instant or a literal."""
     texts = ["".join(map(str, e.itertext())).strip() for e in element.iter()
@@ -310,6 +279,6 @@ def _period(element: etree._Element) -> tuple[str, str]:
         return texts[0], texts[0]
     if local(element) == "Literal":
         inner = children(element)
-        return _period(inner[0]) if inner else (_literal([element]),) * 2
+        return _period(inner[0]) if inner else (literal([element]),) * 2
     raise wrong(f"{local(element)} nie jest czasem", f"{local(element)} is not a time")
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from lxml import etree
 
 from sdi.model.text import Text
+from sdi.services.fes.elements import children, local
 from sdi.services.ows.exceptions import OwsError, invalid
-from sdi.services.wfs.geometry import children, local
 
 SERVICE = "WFS"
 STORED = ("STOREDQUERY_ID", "STOREDQUERYID")

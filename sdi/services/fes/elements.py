@@ -1,0 +1,94 @@
+"""What WFS and CSW read alike in filters (FES 2.0, Filter Encoding 1.1 and 1.0); elements are known by local names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from lxml import etree
+
+from sdi.errors import Told
+from sdi.model.text import Text
+
+COMPARISONS = {
+    "PropertyIsEqualTo": "=", "PropertyIsNotEqualTo": "<>", "PropertyIsLessThan": "<", "PropertyIsGreaterThan": ">",
+    "PropertyIsLessThanOrEqualTo": "<=", "PropertyIsGreaterThanOrEqualTo": ">=",
+}
+SPATIAL = {
+    "Intersects": "st_intersects", "Contains": "st_contains", "Crosses": "st_crosses", "Disjoint": "st_disjoint",
+    "Equals": "st_equals", "Overlaps": "st_overlaps", "Touches": "st_touches", "Within": "st_within",
+}
+REFERENCES = ("ValueReference", "PropertyName")
+"""Elements that name a property."""
+IDENTIFIERS = ("ResourceId", "GmlObjectId", "FeatureId")
+"""Predicates that name one object."""
+_METRES = {"": 1.0, "m": 1.0, "metre": 1.0, "meter": 1.0, "metres": 1.0, "meters": 1.0, "km": 1000.0,
+           "kilometer": 1000.0, "urn:ogc:def:uom:epsg::9001": 1.0}
+
+
+class FilterError(Told):
+    """A filter that cannot be answered; the message goes to the client."""
+
+
+def wrong(pl: str, en: str) -> FilterError:
+    """What is wrong with a filter."""
+    return FilterError(Text(pl=pl, en=en))
+
+
+def local(element: etree._Element) -> str:
+    """An element's name without its namespace; empty for a comment."""
+    return etree.QName(element).localname if isinstance(element.tag, str) else ""
+
+
+def children(element: etree._Element) -> list[etree._Element]:
+    """The elements in an element."""
+    return [child for child in element if isinstance(child.tag, str)]
+
+
+def identifier(element: etree._Element) -> str:
+    """The identifier in one of IDENTIFIERS. Raises FilterError."""
+    names = ("rid", "id", "fid")
+    found = next((str(value) for key, value in element.attrib.items() if etree.QName(key).localname in names), "")
+    if not found:
+        raise wrong(f"{local(element)} bez identyfikatora", f"{local(element)} without an identifier")
+    return found
+
+
+def literal(elements: Sequence[etree._Element]) -> str:
+    """The text of the one Literal that stands at a place. Raises FilterError."""
+    if len(elements) != 1 or local(elements[0]) != "Literal":
+        raise wrong("brak wartości (Literal)", "a Literal is missing")
+    return "".join(str(text) for text in elements[0].itertext()).strip()
+
+
+def like_pattern(element: etree._Element, text: str, wild: str, single: str) -> str:
+    """The pattern of SQL that the characters of a PropertyIsLike mean; `wild` and `single` where it names none."""
+    wild, single = element.get("wildCard") or wild, element.get("singleChar") or single
+    escape = element.get("escapeChar") or element.get("escape") or "\\"
+    pattern, characters = "", iter(text)
+    for character in characters:
+        if character == escape:
+            pattern += _escaped(next(characters, ""))
+        else:
+            pattern += {wild: "%", single: "_"}.get(character) or _escaped(character)
+    return pattern
+
+
+def _escaped(character: str) -> str:
+    return f"\\{character}" if character and character in "%_\\" else character
+
+
+def metres(element: etree._Element) -> float:
+    """The Distance of a DWithin or Beyond. Raises FilterError where it is negative, endless or no number."""
+    distance = next((child for child in children(element) if local(child) == "Distance"), None)
+    if distance is None:
+        raise wrong(f"{local(element)} bez odległości (Distance)", f"{local(element)} without a Distance")
+    text, unit = (distance.text or "").strip(), distance.get("uom") or distance.get("units") or ""
+    try:
+        length = float(text) * _METRES[unit.lower()]
+    except (ValueError, KeyError):
+        length = math.nan
+    if not 0 <= length < math.inf:
+        raise wrong(f"odległość {text[:80]!r} {unit[:80]!r}: liczba od 0, jednostki: m, km",
+                    f"distance {text[:80]!r} {unit[:80]!r}: a number from 0, units: m, km")
+    return length
