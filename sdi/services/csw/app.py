@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Mapping
 from configparser import ConfigParser
 from typing import Any
@@ -21,6 +20,7 @@ from sdi.model.region import Tenant
 from sdi.services.contract import Engines, Publication, Published
 from sdi.services.csw import patches
 from sdi.services.csw.config import LANGUAGES, configuration
+from sdi.services.ows.exceptions import NOT_XML
 
 log = logging.getLogger("sdi.csw")
 
@@ -29,8 +29,6 @@ ATOM, DESCRIPTION = "application/atom+xml", "application/opensearchdescription+x
 VERSIONS = ("2.0.2", "3.0.0")
 _AT_THE_BASE = "service=CSW&request=GetCapabilities&acceptversions=3.0.0"
 """What the address of the service alone means (OGC 12-176r7, 6.4)."""
-_CONTROL = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that XML 1.0 cannot hold."""
 
 patches.apply()
 
@@ -161,7 +159,7 @@ def _fault(parameters: Mapping[str, str], version: str) -> tuple[str, str, str] 
     for name, allowed in (("mode", {"opensearch"} if version == "3.0.0" else set()), ("responsehandler", set())):
         if name in parameters and parameters[name] not in allowed:
             return "InvalidParameterValue", name, f"The parameter {name} is not supported"
-    if unreadable := next((name for name, value in parameters.items() if _CONTROL.search(name + value)), None):
+    if unreadable := next((name for name, value in parameters.items() if NOT_XML.search(name + value)), None):
         return "InvalidParameterValue", "service", f"The parameter {unreadable!r} has a control character"
     accepted = parameters.get("acceptversions")
     if accepted and not set(accepted.split(",")) & set(VERSIONS):

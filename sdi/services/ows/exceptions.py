@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +21,9 @@ _SCHEMAS = {
 _DOCTYPE_111 = (
     '<!DOCTYPE ServiceExceptionReport SYSTEM "http://schemas.opengis.net/wms/1.1.1/exception_1_1_1.dtd">'
 )
+
+NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML 1.0 cannot hold."""
 
 
 @dataclass
@@ -54,7 +58,7 @@ def response(error: OwsError, protocol: Literal["wms", "wfs"], version: str, lan
     2.0.0 (annex D) gives HTTP statuses to exceptions; in the others a wrong request is answered with 200, as clients
     expect. Failures of the server itself (5xx) keep their status.
     """
-    text = error.text.get(language)
+    text = NOT_XML.sub("\N{REPLACEMENT CHARACTER}", error.text.get(language))  # it may quote the client
     doctype, media_type = "", "text/xml"
     if protocol == "wms":
         version = version if version in ("1.1.0", "1.1.1") else "1.3.0"

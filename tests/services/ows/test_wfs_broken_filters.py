@@ -89,3 +89,13 @@ def test_a_line_is_the_same_in_every_form_of_gml(node: Node, shape: str) -> None
 ])
 def test_an_area_is_the_same_in_every_form_of_gml(node: Node, shape: str) -> None:
     assert matched(get(node, FILTER=text_filter(spatial("Within", shape)), RESULTTYPE="hits")) == "1"
+
+
+@pytest.mark.parametrize("text", ["\x07", "\ufffe", "a\x00b"])
+@pytest.mark.parametrize("name", ["BBOX", "COUNT", "SORTBY", "TYPENAMES", "OUTPUTFORMAT", "VERSION", "FILTER"])
+def test_characters_that_xml_cannot_hold_are_refused_in_xml(node: Node, name: str, text: str) -> None:
+    answer = get(node, **{name: text})
+    assert answer.status_code == 400
+    assert etree.fromstring(answer.content).tag == "{http://www.opengis.net/ows/1.1}ExceptionReport"
+    picture = node.get("powiat/wms", SERVICE="WMS", VERSION="1.3.0", REQUEST=text)
+    assert picture.status_code == 200 and etree.fromstring(picture.content).tag.endswith("ServiceExceptionReport")
