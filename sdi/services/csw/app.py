@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from configparser import ConfigParser
 from typing import Any
@@ -149,7 +150,7 @@ def _version(parameters: Mapping[str, str], body: bytes) -> str:
         return "3.0.0" if b"cat/csw/3.0" in body else "2.0.2"
     asked = parameters.get("acceptversions") or parameters.get("version") or ""
     major = asked.partition(".")[0]
-    nearest = "3.0.0" if major.isdecimal() and int(major) >= 3 else "2.0.2"
+    nearest = "3.0.0" if (_whole(major) or 0) >= 3 else "2.0.2"
     return next((version for version in asked.split(",") if version in VERSIONS), nearest)
 
 
@@ -164,11 +165,7 @@ def _fault(parameters: Mapping[str, str], version: str) -> tuple[str, str, str] 
     accepted = parameters.get("acceptversions")
     if accepted and not set(accepted.split(",")) & set(VERSIONS):
         return "VersionNegotiationFailed", "acceptversions", f"Supported versions: {', '.join(VERSIONS)}"
-    for name, lowest in (("startposition", 1), ("maxrecords", 0), ("updatesequence", 0)):
-        value = parameters.get(name, "")
-        if value and value != "unlimited" and not (value.isdecimal() and lowest <= int(value) < 2**31):
-            return "InvalidParameterValue", name, f"{name}={value}: expected a whole number from {lowest}"
-    return None
+    return _miscounted(parameters)
 
 
 def _posted_fault(body: bytes) -> tuple[str, str, str] | None:
@@ -178,4 +175,19 @@ def _posted_fault(body: bytes) -> tuple[str, str, str] | None:
         return "NoApplicableCode", "service", f"The document is not well-formed XML: {error}"
     if next(root.iter("{*}ResponseHandler"), None) is not None:
         return "InvalidParameterValue", "ResponseHandler", "The element ResponseHandler is not supported"
+    asked = next(root.iter("{*}GetRecords"), None)
+    return None if asked is None else _miscounted({name.lower(): value for name, value in asked.attrib.items()})
+
+
+def _miscounted(parameters: Mapping[str, str]) -> tuple[str, str, str] | None:
+    for name, lowest in (("startposition", 1), ("maxrecords", 0), ("updatesequence", 0)):
+        value = parameters.get(name, "").strip()
+        number = _whole(value)
+        if value and value != "unlimited" and (number is None or number < lowest):
+            return "InvalidParameterValue", name, f"{name}={value[:80]}: expected a whole number from {lowest}"
     return None
+
+
+def _whole(text: str) -> int | None:
+    """The number that a few digits write, or None."""
+    return int(text) if re.fullmatch("[0-9]{1,10}", text) and int(text) < 2**31 else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from starlette.datastructures import QueryParams
@@ -52,6 +53,9 @@ FORMATS: dict[str, frozenset[str]] = {
 WHOLE = frozenset({"limit", "offset"})
 """Whole numbers; for Python `1_0` would be one too."""
 
+_WHOLE = re.compile("[0-9]{1,100}")
+"""Python reads no more than 4,300 digits, and there are never so many features."""
+
 
 def complaint(
     resource: str, queryables: Iterable[str], given: QueryParams, languages: Iterable[Language]
@@ -70,8 +74,8 @@ def complaint(
         if name in of and value not in of[name]:
             choices = ", ".join(sorted(of[name]))
             return Text(pl=f"{name}={value!r}: może być {choices}", en=f"{name}={value!r}: can be {choices}")
-        if name in WHOLE and not (value.isascii() and value.isdecimal()):
-            return Text(pl=f"{name}={value!r}: oczekiwano liczby całkowitej, bez znaku",
-                        en=f"{name}={value!r}: expected a whole number without a sign")
+        if name in WHOLE and not _WHOLE.fullmatch(value):
+            return Text(pl=f"{name}={value[:80]!r}: oczekiwano liczby całkowitej, bez znaku",
+                        en=f"{name}={value[:80]!r}: expected a whole number without a sign")
         seen.add(name)
     return None

@@ -14,7 +14,7 @@ from sdi.db.database import Database
 from sdi.services.csw.filters import FUNCTIONS, compile_filter
 from sdi.services.fes.elements import FilterError
 from tests.services.broken_filters import Broken
-from tests.services.csw.test_csw_service import fault, post
+from tests.services.csw.test_csw_service import RECORDS, fault, post
 
 QUERYABLES = {"ows:BoundingBox": "wkt_geometry", "dc:title": "title", "csw:AnyText": "anytext",
               "dct:modified": "date_modified", "apiso:Denominator": "denominator"}
@@ -60,3 +60,19 @@ def test_what_is_wrong_with_a_filter_is_told(client: httpx.Client, predicate: st
 def test_what_is_right_is_answered(client: httpx.Client, predicate: str, count: str) -> None:
     results = next(etree.fromstring(post(client, predicate).content).iter("{*}SearchResults"))
     assert results.get("numberOfRecordsMatched") == count
+
+
+@pytest.mark.parametrize("name", ["version", "acceptversions", "startPosition", "maxRecords", "updateSequence"])
+def test_numbers_without_end_are_refused(client: httpx.Client, name: str) -> None:
+    assert fault(client.get("/lubicz/csw", params=RECORDS | {name: DIGITS}))[0] in (
+        "InvalidParameterValue", "VersionNegotiationFailed")
+
+
+@pytest.mark.parametrize("name", ["startPosition", "maxRecords"])
+@pytest.mark.parametrize("digits", ["9" * 30, DIGITS])
+def test_posted_numbers_without_end_are_refused(client: httpx.Client, name: str, digits: str) -> None:
+    body = (f'<csw:GetRecords xmlns:csw="http://www.opengis.net/cat/csw/2.0.2" service="CSW" version="2.0.2" '
+            f'resultType="results" {name}="{digits}"><csw:Query typeNames="csw:Record"><csw:ElementSetName>full'
+            "</csw:ElementSetName></csw:Query></csw:GetRecords>")
+    answer = client.post("/lubicz/csw", content=body.encode())
+    assert fault(answer) == ("InvalidParameterValue", name.lower())

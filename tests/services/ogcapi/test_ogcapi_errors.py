@@ -51,6 +51,12 @@ def test_bad_parameters_are_refused(client: Client, dzialki: Table) -> None:
         assert html.status_code == 400, query
 
 
+def test_numbers_without_end_are_refused(client: Client) -> None:
+    for query in ("items?limit=", "items?offset=", "items?asOf=", "changes?limit="):
+        response = client.get(f"/0415/ogcapi/collections/dzialki/{query}{'9' * 5000}")
+        assert response.status_code == 400, query
+
+
 INJECTIONS = [
     "'; drop table egib.dzialki; --", "1 or 1=1", '") or true --', "%(tenant)s", "\\'", "{}", "$1", "%s",
 ]
