@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sdi.harvest.evidence import Evidence, Sighting
+from sdi.model.issues import ISSUE_CODES
 from sdi.model.region import Source
 from sdi.model.text import Text
 
@@ -55,11 +56,13 @@ class Check:
 
 def check(source: Source, delivered: dict[str, Delivered], evidence: Evidence) -> list[Check]:
     """All checks of a delivery, by feature type name; failures first."""
+    if not any(part.current for part in delivered.values()):
+        return in_order([_nothing(delivered, evidence), *_tls(source)])  # all else would only follow from it
     known = [_known(sighting) for sighting in evidence.sightings]
     results = [
-        *_anything(delivered), *_bounds(source, delivered), *_vanished(source, delivered), *known,
-        *_outside(source, delivered), _axes(source, evidence, bool(known) and all(one.passed for one in known)),
-        *_quarantined(source, delivered), *fresh(source, evidence.newest), *_tls(source),
+        *_bounds(source, delivered), *_vanished(source, delivered), *known, *_outside(source, delivered),
+        _axes(source, evidence, bool(known) and all(one.passed for one in known)),
+        *_quarantined(source, delivered, evidence), *fresh(source, evidence.newest), *_tls(source),
     ]
     return in_order(results)
 
@@ -94,58 +97,77 @@ def _checked(name: str, passed: bool, refuses: bool, found: Text, advice: Text) 
     return Check(name, passed, refuses, found if passed else Text.joined([found, advice]))
 
 
-def _anything(delivered: dict[str, Delivered]) -> Iterator[Check]:
-    total = sum(part.current for part in delivered.values())
-    yield Check("delivers", total > 0, True, Text(
-        pl=f"obiekty w dostawie: {total}", en=f"{total} objects delivered") if total else Text(
-        pl="w dostawie nie ma żadnego obiektu, który można by udostępnić; sprawdź, czy usługa powiatu działa, czy to"
-           " właściwe pliki, i przejrzyj uwagi",
-        en="the delivery holds no object that could be served; look whether the county's service is up, whether the"
-           " files are the right ones, and at the issues"))
+def _nothing(delivered: dict[str, Delivered], evidence: Evidence) -> Check:
+    read = sum(part.read for part in delivered.values())
+    if not read:
+        return Check("delivers", False, True, Text(
+            pl="w dostawie nie ma żadnego obiektu; sprawdź, czy usługa powiatu działa i czy to właściwe pliki",
+            en="the delivery holds no object; look whether the county's service is up, and whether the files are the"
+               " right ones"))
+    return Check("delivers", False, True, Text(
+        pl=f"żadnego z {read} obiektów dostawy nie można udostępnić{_mostly(evidence).pl}; przyczyny pokazuje"
+           " `sdi issues`",
+        en=f"none of the {read} objects delivered can be served{_mostly(evidence).en}; see why with `sdi issues`"))
+
+
+def _mostly(evidence: Evidence) -> Text:
+    """The commonest reason for which objects were set aside, to be put behind how many they are."""
+    if not evidence.causes:
+        return Text(pl="", en="")
+    code, count = max(evidence.causes.items(), key=lambda cause: cause[1])
+    title = ISSUE_CODES[code].title
+    return Text(pl=f"; najczęściej: {title.pl} ({count})", en=f"; most often: {title.en} ({count})")
 
 
 def _bounds(source: Source, delivered: dict[str, Delivered]) -> Iterator[Check]:
-    for name, fewest in source.expect.min.items():
-        count = delivered[name].current if name in delivered else 0
-        yield _checked("min", count >= fewest, True, Text(
-            pl=f"{name}: obiektów jest {count}, oczekiwano co najmniej {fewest}",
-            en=f"{name}: {count} objects, at least {fewest} expected",
-        ), Text(pl="dostawa wygląda na niepełną: zapytaj powiat albo obniż expect.min",
-                en="it looks incomplete: ask the county, or lower expect.min"))
+    counts = {name: part.current for name, part in delivered.items()}
+    few = {name: fewest for name, fewest in source.expect.min.items() if counts.get(name, 0) < fewest}
+    if source.expect.min:
+        found = [Text(pl=f"{name}: obiektów jest {counts.get(name, 0)}, oczekiwano co najmniej {fewest}",
+                      en=f"{name}: {counts.get(name, 0)} objects, at least {fewest} expected")
+                 for name, fewest in (few or source.expect.min).items()]
+        yield _checked("min", not few, True, Text.joined(found), Text(
+            pl="dostawa wygląda na niepełną: zapytaj powiat albo obniż expect.min",
+            en="it looks incomplete: ask the county, or lower expect.min"))
     for name, most in source.expect.max.items():
-        count = delivered[name].current if name in delivered else 0
+        count = counts.get(name, 0)
         yield Check("max", count <= most, False, Text(
             pl=f"{name}: obiektów jest {count}, oczekiwano najwyżej {most}",
             en=f"{name}: {count} objects, at most {most} expected"))
 
 
 def _vanished(source: Source, delivered: dict[str, Delivered]) -> Iterator[Check]:
-    for name, part in delivered.items():
-        if part.before >= FEW:
-            most = source.expect.vanished_max
-            yield _checked("vanished", part.vanished <= part.before * most, True, Text(
-                pl=f"{name}: z {part.before} obiektów {part.vanished} już nie ma w dostawie, naraz może zniknąć"
-                   f" {most:.0%}",
-                en=f"{name}: {part.vanished} of {part.before} objects are no longer delivered, {most:.0%} may vanish at"
-                   " once",
-            ), Text(pl="dostawa wygląda na niepełną: zapytaj powiat albo podnieś expect.vanished_max",
-                    en="it looks incomplete: ask the county, or raise expect.vanished_max"))
+    most = source.expect.vanished_max
+    looked_at = {name: part for name, part in delivered.items() if part.before >= FEW}
+    many = {name: part for name, part in looked_at.items() if part.vanished > part.before * most}
+    if looked_at:
+        shown = (many or looked_at).items()
+        yield _checked("vanished", not many, True, Text(
+            pl="w dostawie już nie ma: " + ", ".join(
+                f"{name} {part.vanished} z {part.before}" for name, part in shown)
+               + f"; naraz może zniknąć {most:.0%}",
+            en="no longer delivered: " + ", ".join(
+                f"{name} {part.vanished} of {part.before}" for name, part in shown)
+               + f"; {most:.0%} may vanish at once",
+        ), Text(pl="dostawa wygląda na niepełną: zapytaj powiat albo podnieś expect.vanished_max",
+                en="it looks incomplete: ask the county, or raise expect.vanished_max"))
 
 
 def _outside(source: Source, delivered: dict[str, Delivered]) -> Iterator[Check]:
-    parts = {name: (part.outside, part.current) for name, part in delivered.items() if part.current >= FEW}
-    parts[""] = (
-        sum(part.outside for part in delivered.values()), sum(part.current for part in delivered.values())
-    )
     most = source.expect.outside_max
-    for name, (outside, current) in parts.items():
-        yield _checked("outside", outside <= current * most, True, Text(
-            pl=f"{name or 'wszystkie typy obiektów'}: z {current} obiektów {outside} leży poza powiatem"
-               f" {source.county}, może {most:.0%}",
-            en=f"{name or 'all feature types'}: {outside} of {current} objects lie outside county {source.county},"
-               f" {most:.0%} may",
-        ), Text(pl="zamienione są osie, zły jest układ współrzędnych albo to dane innego powiatu",
-                en="the axes are swapped, the CRS is wrong, or it is another county's data"))
+    parts = {name: (part.outside, part.current) for name, part in delivered.items() if part.current >= FEW}
+    all_of_them = (sum(part.outside for part in delivered.values()), sum(part.current for part in delivered.values()))
+    far = {name: part for name, part in parts.items() if part[0] > part[1] * most}
+    passed = not far and all_of_them[0] <= all_of_them[1] * most
+    far = far or {"": all_of_them}
+    yield _checked("outside", passed, True, Text(
+        pl=f"poza powiatem {source.county} leży: " + ", ".join(
+            f"{name or 'wszystkich obiektów'} {outside} z {current}" for name, (outside, current) in far.items())
+           + f"; może {most:.0%}",
+        en=", ".join(f"{name or 'of all objects'} {outside} of {current}" for name, (outside, current) in far.items())
+           + f" lie outside county {source.county}, {most:.0%} may",
+    ), Text(pl="zamienione są osie, zły jest układ współrzędnych albo to dane innego powiatu",
+            en="the axes are swapped, the CRS is wrong, or it is another county's data"))
 
 
 def _known(sighting: Sighting) -> Check:
@@ -208,11 +230,11 @@ def _tls(source: Source) -> Iterator[Check]:
                " county has a certificate that can be verified"))
 
 
-def _quarantined(source: Source, delivered: dict[str, Delivered]) -> Iterator[Check]:
+def _quarantined(source: Source, delivered: dict[str, Delivered], evidence: Evidence) -> Iterator[Check]:
     aside, read = (sum(getattr(part, name) for part in delivered.values()) for name in ("quarantined", "read"))
     most = source.expect.quarantined_max
     yield _checked("quarantined", aside <= read * most, True, Text(
-        pl=f"z {read} obiektów trzeba było wstrzymać {aside}, może {most:.0%}",
-        en=f"{aside} of {read} objects had to be set aside, {most:.0%} may",
+        pl=f"z {read} obiektów trzeba było wstrzymać {aside}, może {most:.0%}{_mostly(evidence).pl}",
+        en=f"{aside} of {read} objects had to be set aside, {most:.0%} may{_mostly(evidence).en}",
     ), Text(pl="przyczyny pokazuje `sdi issues`; potem zapytaj powiat albo podnieś expect.quarantined_max",
             en="see why with `sdi issues`, then ask the county, or raise expect.quarantined_max"))

@@ -14,6 +14,7 @@ from psycopg import sql
 from shapely.geometry.base import BaseGeometry
 
 from sdi.db.feature_tables import current_table
+from sdi.db.queries import query
 from sdi.model.expectations import Known
 from sdi.model.region import Region, Source
 from sdi.model.register import FeatureType
@@ -69,6 +70,8 @@ class Evidence:
     sightings: tuple[Sighting, ...] = field(default=())
     polygon: bool = True
     """The county has a polygon of its own."""
+    causes: dict[str, int] = field(default_factory=dict)
+    """Objects set aside by the code of their issue."""
     mirrored_share: float = 0.0
     """The share of the county's polygon that lies in its own mirror image: there, swapped axes go unnoticed."""
 
@@ -84,6 +87,7 @@ def gather(
         tuple(_look(connection, run, source, region.feature_types[known.feature_type], known)
               for known in source.expect.known),
         polygon is not None,
+        dict(connection.execute(query("harvest", "causes"), {"run": run}).fetchall()),
         0.0 if polygon is None else _mirrored_share(polygon, source),
     )
 

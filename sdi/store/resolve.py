@@ -108,6 +108,19 @@ with gone as (
 select count(*) from aside
 """
 
+# A reader that finds fault with a value has not come to the object's place yet.
+_LOCATED = """
+update sdi.issue i set commune = coalesce(i.commune, o.commune), geom = coalesce(i.geom, o.geom)
+from (
+    select s.id, s.commune, s.geom from {stage} s
+    union all
+    select c.id, c.commune, c.geom from {current} c
+    where c.county = %(county)s and not exists (select from {stage} s where s.id = c.id)
+      and c.id in (select object_id from sdi.issue where run = %(run)s and feature_type = %(feature_type)s)
+) o
+where i.run = %(run)s and i.feature_type = %(feature_type)s and i.object_id = o.id and i.commune is null
+"""
+
 _SUPERSEDED = """
 with ranked as (
     select s.ctid as place, s.valid_from,
@@ -178,6 +191,7 @@ def resolve(
     with hashed(connection):
         known, newest_known = stage.restage(known, everything=adopted > 0) if known else (0, None)
     stage.execute("analyze {stage} (id, past, outside)")
+    stage.execute(_LOCATED)
     (foreign,) = stage.row(_FOREIGN)
     duplicates, conflicts = stage.settle_repeated()
     (before,) = stage.row(_BEFORE)

@@ -114,6 +114,10 @@ delete from sdi.issue where source = %(source)s and run <> %(run)s
 -- Issues of a run by code.
 select code, count(*) from sdi.issue where run = %(run)s group by code order by code
 
+-- name: causes
+-- Objects set aside in a run by code.
+select code, count(*) from sdi.issue where run = %(run)s and severity = 'quarantined' group by code order by code
+
 -- name: quarantined_counts
 -- Objects set aside in a run by feature type ('' where it is not known).
 select coalesce(feature_type, ''), count(*) from sdi.issue

@@ -52,7 +52,7 @@ def test_02_a_bounding_box_of_poland_cannot_tell_swapped_axes(node: WfsNode) -> 
     assert west < SOUTH < east and south < WEST < north, "swapped, the county lies in Poland all the same"
     wrong = node.play(county(north_first=False))
     node.describe(wrong)
-    node.refuses("refused", "30 of 30 objects lie outside county 0415")
+    node.refuses("refused", "dzialki 30 of 30 lie outside county 0415")
     near = {"feature_type": "dzialki", "id": "041501_1.0001.7", "near": [WEST + 145, SOUTH + 5], "within_m": 20}
     node.describe(wrong, expect={"outside_max": 1.0, "known": [near]})
     node.refuses("refused", "dzialki 041501_1.0001.7 is", "with the axes swapped in EPSG:2180", "`axis`")
@@ -69,7 +69,7 @@ def test_03_axes_and_crs_change_any_day(node: WfsNode) -> None:
     node.takes()
     assert node.places() == RIGHT
     told.dialect = replace(told.dialect, north_first=False)
-    node.refuses("refused", "no object that could be served")
+    node.refuses("refused", "30 objects delivered can be served; most often: the object would lie outside of Poland")
     assert node.codes() == {"impossible-coordinates": 30}
     assert {issue["message"] for issue in node.issues()} == {
         "not in Poland when read as EPSG:4326: the order of the axes is wrong"}

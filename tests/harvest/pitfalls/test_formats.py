@@ -108,7 +108,7 @@ def test_22_a_second_geometry_is_not_taken_for_the_first(node: WfsNode) -> None:
     node.takes()
     assert node.places()["041501_1.0001.2"] == (480_040, 580_000)
     node.describe(server)
-    node.refuses("refused", "had to be set aside")
+    node.refuses("refused", "none of the 3 objects delivered can be served; most often: the geometry is of another")
     assert node.codes() == {"wrong-geometry-type": 3}, "without a declaration it is seen, not guessed"
 
 

@@ -134,12 +134,23 @@ def test_an_old_delivery_gives_a_warning_also_when_nothing_changes(node: Node) -
     assert sources(node) == ["source-fresh"]
 
 
+def test_a_refusal_says_what_is_wrong_and_not_what_follows_from_it(node: Node) -> None:
+    node.declare(expect={"min": {"pola": 20}, **known()})
+    node.deliver([{**item, "wkt": "POINT (480100 580100)"} for item in crops()])
+    refused = node.harvest()
+    assert refused.state == "refused" and refused.message.en == (
+        f"none of the {len(crops())} objects delivered can be served; most often: the geometry is of another kind than"
+        f" the register has ({len(crops())}); see why with `sdi issues`")
+    assert [issue["code"] for issue in node.issues()] == ["wrong-geometry-type"] * len(crops())
+
+
 def test_dates_to_come_do_not_make_a_delivery_fresh(node: Node) -> None:
     node.declare(expect={"fresh_days": 3})
     node.deliver([{"id": "old", "wkt": field_at(0, 0), "valid_from": "2020-01-01T00:00:00"},
                   {"id": "typo", "wkt": field_at(20, 0), "valid_from": "2918-01-01T00:00:00"}])
     assert node.harvest().state == "committed"
-    assert "the newest object is of 2019-12-31" in check(node, "fresh")["message"] and not check(node, "fresh")["passed"]
+    fresh = check(node, "fresh")
+    assert "the newest object is of 2019-12-31" in fresh["message"] and not fresh["passed"]
     assert len(node.current()) == 2
 
 

@@ -259,10 +259,27 @@ def test_left_out_objects_and_the_readers_issues_are_counted(node: Node) -> None
     assert len(node.issues()[0]["excerpt"]) == 4096
 
 
+def test_an_issue_lies_where_its_object_lies(node: Node) -> None:
+    """Also where a reader told of it, which knows no places, or where what came is set aside and another stands."""
+    def told(name: str, severity: str = "warning") -> dict[str, Any]:
+        return {"issue": {"severity": severity, "code": "bad-value", "message": "?", "feature_type": "pola",
+                          "object_id": name}}
+
+    east = {"id": "east", "wkt": field_at(1500, 0)}
+    node.deliver([*fields(20), east])
+    assert node.harvest().state == "committed"
+    node.deliver([*fields(20), told("p3"), {"id": "none", "attributes": {"id_pola": "041502_2.0001.1"}},
+                  told("east", "quarantined"), told("nobody")])
+    node.harvest()
+    found = {issue["object_id"]: (issue["commune"], issue["geom"] is not None) for issue in node.issues()}
+    assert found == {"p3": ("041501", True), "none": ("041502", False), "east": ("041502", True),
+                     "nobody": (None, False)}
+
+
 @pytest.mark.parametrize(("expect", "delivery", "word"), [
     ({"min": {"pola": 40}}, fields(30), "at least 40 expected"),
     ({}, fields(10), "no longer delivered"),
-    ({}, [], "no object that could be served"),
+    ({}, [], "the delivery holds no object"),
     ({}, [{**item, "wkt": field_at(9_000, 9_000)} for item in fields(30)], "axes are swapped"),
     ({}, [*fields(30), *({"id": f"b{n}", "wkt": "POINT (480100 580100)"} for n in range(4))], "set aside"),
 ])
