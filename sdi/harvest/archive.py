@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
+
+from sdi.errors import Told
+from sdi.model.text import Text
+
+OF_WRITING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
+"""Errors that only writing can meet."""
+
+
+class NotKept(Told, OSError):
+    """The archive cannot be written; says why and what to do."""
 
 
 class Archive:
@@ -23,7 +34,7 @@ class Archive:
     def keep(self, source: str, write: Callable[[Path], None]) -> tuple[str, int]:
         """Let `write` fill a file, then keep it; returns the SHA-256 (hex) and the size in bytes.
 
-        What was written is thrown away where `write` raises.
+        What was written is thrown away where `write` raises. Raises NotKept.
         """
         temporary = self.incoming / f"{source}.{uuid4().hex}"
         os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
@@ -38,6 +49,13 @@ class Archive:
             target.parent.mkdir(exist_ok=True, mode=0o700)
             temporary.replace(target)
             _sync_folder(target.parent)
+        except OSError as error:
+            if error.errno not in OF_WRITING:
+                raise
+            raise NotKept(Text(
+                pl=f"nie da się zapisać dostawy ({error.strerror}); zrób miejsce na dysku i pobierz ponownie",
+                en=f"the delivery cannot be written ({error.strerror}); make room on the disk and harvest again",
+            ).at(str(self.folder))) from error
         finally:
             temporary.unlink(missing_ok=True)
         return sha256, size

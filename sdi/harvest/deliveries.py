@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sdi.errors import SourceError
+from sdi.harvest.archive import OF_WRITING
 from sdi.harvest.contract import Unit
 from sdi.harvest.unpack import Limits
 from sdi.model.text import Text
@@ -90,6 +91,8 @@ class Deliveries:
         try:
             shutil.copyfile(unit.request["path"], into)
         except OSError as error:
+            if error.errno in OF_WRITING:
+                raise
             raise SourceError(Text(
                 pl=f"nie da się odczytać: {error.strerror}",
                 en=f"cannot be read: {error.strerror}").at(unit.origin)) from error

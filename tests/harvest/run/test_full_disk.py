@@ -33,7 +33,8 @@ def test_a_full_disk_loses_nothing(node: Node) -> None:
     node.deliver([{"id": f"p{n}", "wkt": field_at(20 * n, 0), "attributes": {"nazwa": "x" * 100}} for n in range(40)])
     with files_of_at_most(2000):
         outcome = node.harvest()
-    assert outcome.state == "failed" and "too large" in outcome.message.en
+    assert outcome.state == "failed" and "the delivery cannot be written (File too large)" in outcome.message.en
+    assert "zrób miejsce na dysku" in outcome.message.pl
     assert node.rows("select xmin::text, * from proba.pola order by id") == served
 
     assert node.harvest().state == "committed"
