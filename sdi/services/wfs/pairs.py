@@ -28,6 +28,9 @@ _NAMESPACES = (
     'xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 )
 """Of prefixes that a filter in a parameter uses without declaring them; elements are known by their local names."""
+_TOKENS = re.compile(r"""<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>|<(?:[^<>"']|"[^"]*"|'[^']*')*>|<.*|[()]|[^<()]+""",
+                     re.DOTALL)
+"""Markup, which may hold any character; a parenthesis; text. From a `<` that begins no markup on, all is one token."""
 
 
 def parse_xml(body: bytes | str) -> etree._Element:
@@ -44,10 +47,12 @@ def filter_element(text: str) -> etree._Element:
     """The Filter of a FILTER parameter. Raises OwsError."""
     bare = re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
     try:
-        found = children(parse_xml(f"<filter {_NAMESPACES}>{bare}</filter>"))
+        root = parse_xml(f"<filter {_NAMESPACES}>{bare}</filter>")
     except OwsError as error:
         raise OwsError("OperationParsingFailed", error.text, "filter") from error
-    if len(found) != 1 or local(found[0]) != "Filter":
+    found = children(root)
+    beside = f"{root.text or ''}{''.join(child.tail or '' for child in root)}"
+    if len(found) != 1 or local(found[0]) != "Filter" or beside.strip():
         raise invalid("FILTER", text, "<Filter>…</Filter>")
     return found[0]
 
@@ -117,18 +122,42 @@ def split(pairs: dict[str, str], names: Iterable[str]) -> list[dict[str, str]]:
         if len(values) == 1:
             values *= len(types)
         if len(values) != len(types):
-            raise invalid(key, value, f"{len(types)} × (…)")
+            raise OwsError("InvalidParameterValue", Text(
+                pl=f"{key}: wartości w nawiasach: {len(values)}, zapytań: {len(types)}; proszę podać jedną dla "
+                   "wszystkich zapytań albo po jednej dla każdego, w nawiasach",
+                en=f"{key}: values in parentheses: {len(values)}, queries: {len(types)}; give one for all queries, "
+                   "or one for each, in parentheses"), key.lower())
         for query, part in zip(queries, values, strict=True):
             query[key] = part
     return queries
 
 
 def _parts(value: str) -> list[str]:
-    if not (value.startswith("(") and value.endswith(")")):
-        return [value]
-    # A filter may hold parentheses: those between two of them stand before `<`, `)` or the end.
-    between = r"\)\s*\((?=\s*[<)])" if "<" in value else r"\)\s*\("
-    return re.split(between, value[1:-1])
+    """The values of a list `(…)(…)`, of which some may be empty; of anything else the whole.
+
+    Only parentheses outside of XML make a list: a filter holds others in its literals, attributes and comments.
+    """
+    parts, elements, level, begin = [], 0, 0, 0
+    for token in _TOKENS.finditer(value):
+        text = token[0]
+        if level == 0 and text.strip() not in ("", "("):
+            return [value]
+        if text.startswith("<"):
+            elements += _depth(text)
+        elif text == "(" and elements == 0:
+            begin, level = begin if level else token.end(), level + 1
+        elif text == ")" and elements == 0:
+            level -= 1
+            if level == 0:
+                parts.append(value[begin : token.start()])
+    return parts if parts and level == 0 else [value]
+
+
+def _depth(markup: str) -> int:
+    """By how much a tag changes the depth in which what follows it stands."""
+    if markup.startswith(("<!", "<?")) or markup.endswith("/>"):
+        return 0
+    return -1 if markup.startswith("</") else 1
 
 
 def type_names(value: str) -> list[str]:
