@@ -207,11 +207,12 @@ def text_rows(
 def row_batches(
     connection: psycopg.Connection[Any], statement: sql.Composed, values: dict[str, Any], size: int
 ) -> Generator[list[Row], None, None]:
-    """The rows of a statement as `text_rows` gives them, `size` at a time, in a transaction: the quickest way for each
-    number of them.
+    """The rows of a statement as `text_rows` gives them, `size` at a time and none without rows, in a transaction: the
+    quickest way for each number of them.
     """
     if values["limit"] <= size:
-        yield text_rows(connection, statement, values)
+        if found := text_rows(connection, statement, values):
+            yield found
     elif values["limit"] <= STREAMED:
         yield from _as_found(connection, statement, values, size)
     else:

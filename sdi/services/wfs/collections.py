@@ -11,7 +11,8 @@ from xml.sax.saxutils import quoteattr
 
 from psycopg import sql
 
-from sdi.services.ows.exceptions import invalid
+from sdi.model.text import Text
+from sdi.services.ows.exceptions import OwsError
 from sdi.services.ows.featureinfo import crs_member
 from sdi.services.wfs import rows
 from sdi.services.wfs.requests import FeatureRequest, Query, columns_of
@@ -257,7 +258,11 @@ def frame_of(request: FeatureRequest, address: str) -> Frame:
     if request.output.name == "geojson":
         return GeoJson(request, address)
     if len(request.queries) != 1:
-        raise invalid("OUTPUTFORMAT", request.output.mime, "TYPENAMES × 1")
+        raise OwsError("InvalidParameterValue", Text(
+            pl=f"Plik {request.output.mime} mieści jedno zapytanie o jeden typ obiektów, a w żądaniu jest ich "
+               f"{len(request.queries)}",
+            en=f"A file of {request.output.mime} holds one query of one feature type; this request has "
+               f"{len(request.queries)}"), "outputformat")
     return Csv(request, address)
 
 
@@ -265,7 +270,10 @@ def one_srid(request: FeatureRequest) -> int:
     """The one CRS of all queries, for formats that hold one. Raises OwsError."""
     srids = {query.crs.srid for query in request.queries} or {2180}
     if len(srids) > 1:
-        raise invalid("SRSNAME", ",".join(map(str, srids)), "1")
+        named = ", ".join(f"EPSG:{srid}" for srid in sorted(srids))
+        raise OwsError("InvalidParameterValue", Text(
+            pl=f"{request.output.mime} ma jeden układ współrzędnych; zapytania podają {named}",
+            en=f"{request.output.mime} has one coordinate reference system; the queries name {named}"), "srsname")
     return srids.pop()
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -42,27 +43,37 @@ def write(reading: Reading, request: FeatureRequest) -> Body:
         return Body.of(made.open("rb"))  # it is there as long as it is open
 
 
+def _layers(reading: Reading, request: FeatureRequest) -> Iterator[tuple[str, Query, int | None, int]]:
+    """The parts of a request and their layers: named as the type, and of its second query on, with a number."""
+    times: Counter[str] = Counter()
+    for query, limit, start in parts_of(reading, request):
+        name = query.feature_type.name
+        times[name] += 1
+        yield name if times[name] == 1 else f"{name}_{times[name]}", query, limit, start
+
+
 def _geopackage(reading: Reading, request: FeatureRequest, folder: Path) -> Path:
     srid, path = one_srid(request), folder / "dane.gpkg"
-    for query, limit, start in parts_of(reading, request):
+    for name, query, limit, start in _layers(reading, request):
         multi = query.feature_type.geometry in ("polygon", "line")
         schema = _schema(query)
         gdal.write(schema, _batches(reading, query, limit, start, schema, multi=multi), path,
-                   layer=query.feature_type.name, driver="GPKG", geometry_name=_SHAPE,
+                   layer=name, driver="GPKG", geometry_name=_SHAPE,
                    geometry_type=_GEOMETRIES[query.feature_type.geometry], crs=f"EPSG:{srid}", append=path.exists())
     return path
 
 
 def _shapefiles(reading: Reading, request: FeatureRequest, folder: Path) -> Path:
     srid = one_srid(request)
-    for query, limit, start in parts_of(reading, request):
-        name, kind = query.feature_type.name, query.feature_type.geometry
+    for name, query, limit, start in _layers(reading, request):
+        kind, written = query.feature_type.geometry, False
         kinds = _KINDS if kind == "any" else (("", "true", _GEOMETRIES[kind]),)
         for suffix, condition, geometry in kinds:
             schema = _schema(query, for_shapefile=True)
             batches = _batches(reading, query, limit, start, schema, multi=kind != "point", only=condition)
-            first = next(batches, None)
-            if first is not None or kind != "any":
+            first, last = next(batches, None), condition == kinds[-1][1]
+            if first is not None or (last and not written):  # nothing at all is an empty file, not none
+                written = True
                 found = chain([] if first is None else [first], batches)
                 _shapefile(schema, found, folder / f"{name}{suffix}.shp", geometry, srid)
     parts, packed = sorted(folder.iterdir()), folder / "dane.zip"

@@ -135,6 +135,11 @@ def feature_request(pairs: dict[str, str], version: Version, tenant: Tenant, *, 
     if hits not in ("hits", "results") or (hits == "hits" and version.number == "1.0.0"):
         raise invalid("RESULTTYPE", hits, "results" if version.number == "1.0.0" else "results, hits")
     output = format_of(pairs.get("OUTPUTFORMAT"), version, gml_only=values)
+    if not queries and hits == "results" and output.name not in ("gml", "geojson"):
+        raise OwsError("InvalidParameterValue", Text(
+            pl="Żaden z tych identyfikatorów nie należy do typu obiektów tej usługi, a kolumny pliku wynikają z typu",
+            en="None of these identifiers is of a feature type of this service, and a file has the columns of a type"),
+            "resourceid")
     count = _number(pairs, "COUNT" if pairs.get("COUNT") else "MAXFEATURES")
     if version.number == "2.0.0" and (hits == "hits" or output.name in ("gml", "geojson")):
         count = PAGE_MAX if count is None else min(count, PAGE_MAX)

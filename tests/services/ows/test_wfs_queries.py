@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import httpx
+import pyogrio
 import pytest
 from lxml import etree
 
@@ -63,3 +66,63 @@ def test_values_that_are_not_one_for_each_query_are_refused_in_a_sentence(node: 
     answer = get(node, TYPENAMES="(dzialki)(budynki)", PROPERTYNAME="(id)(id)(id)", LANGUAGE="eng")
     assert answer.status_code == 400 and b'locator="propertyname"' in answer.content
     assert "values in parentheses: 3, queries: 2; give one for all queries" in answer.text
+
+
+# Files
+
+def layers(answer: httpx.Response, folder: Path) -> dict[str, int]:
+    """The layers of a GeoPackage or of zipped Shapefiles, and how many objects each has."""
+    zipped = answer.headers["content-type"] == "application/x-shapefile"
+    path = folder / ("a.zip" if zipped else "a.gpkg")
+    path.write_bytes(answer.content)
+    source = f"/vsizip/{path}" if zipped else path
+    return {name: pyogrio.read_info(source, layer=name)["features"] for name, _ in pyogrio.list_layers(source)}
+
+
+@pytest.mark.parametrize("form", ["gpkg", "shape-zip"])
+@pytest.mark.parametrize(("asked", "expected"), [
+    ({"COUNT": 5, "BBOX": "0,0,1,1"}, {"dzialki": 0}), ({"BBOX": "0,0,1,1"}, {"dzialki": 0}),
+    ({"COUNT": 5, "STARTINDEX": 5000}, {"dzialki": 0}), ({"COUNT": 0}, {"dzialki": 0}),
+    ({"COUNT": 5, "TYPENAMES": "budynki,dzialki"}, {"budynki": 2, "dzialki": 3}),
+    ({"COUNT": 5, "TYPENAMES": "dzialki,budynki"}, {"dzialki": 5, "budynki": 0}),
+    ({"COUNT": 3, "TYPENAMES": "nieznane,przewody_wodociagowe"}, {"nieznane": 3, "przewody_wodociagowe": 0}),
+])
+def test_a_file_of_nothing_has_its_layers(
+    node: Node, form: str, asked: dict[str, object], expected: dict[str, int], tmp_path: Path
+) -> None:
+    assert layers(get(node, OUTPUTFORMAT=form, **asked), tmp_path) == expected
+
+
+@pytest.mark.parametrize("count", [5, 5000])
+def test_nothing_of_mixed_geometry_is_a_file_too(node: Node, count: int, tmp_path: Path) -> None:
+    asked = {"TYPENAMES": "urzadzenia_wodociagowe", "COUNT": count}
+    assert layers(get(node, OUTPUTFORMAT="gpkg", BBOX="0,0,1,1", **asked), tmp_path) == {"urzadzenia_wodociagowe": 0}
+    found = layers(get(node, OUTPUTFORMAT="shape-zip", BBOX="0,0,1,1", **asked), tmp_path)
+    assert list(found.values()) == [0]
+    every = layers(get(node, OUTPUTFORMAT="shape-zip", **asked), tmp_path)
+    assert every == {f"urzadzenia_wodociagowe_{kind}": 1 for kind in ("powierzchnie", "linie", "punkty")}
+
+
+@pytest.mark.parametrize("form", ["gpkg", "shape-zip"])
+def test_each_query_of_one_type_has_its_layer(node: Node, form: str, tmp_path: Path) -> None:
+    few, none = (text_filter(compared("PropertyIsLessThan", "porzadek", limit)) for limit in ("10", "-1"))
+    asked = {"TYPENAMES": "(dzialki)(budynki)(dzialki)(dzialki)", "FILTER": f"({few})()({none})()",
+             "PROPERTYNAME": "(id)(id)(id)(id,pole)"}
+    assert layers(get(node, OUTPUTFORMAT=form, **asked), tmp_path) == {
+        "dzialki": 10, "budynki": 2, "dzialki_2": 0, "dzialki_3": OWN}
+
+
+@pytest.mark.parametrize("form", ["gpkg", "shape-zip", "csv"])
+def test_identifiers_of_no_type_make_no_file(node: Node, form: str) -> None:
+    answer = get(node, TYPENAMES="", RESOURCEID="nic.1", OUTPUTFORMAT=form)
+    assert answer.status_code == 400 and b'locator="resourceid"' in answer.content
+    assert matched(get(node, TYPENAMES="", RESOURCEID="nic.1")) == "0"
+
+
+def test_a_format_that_holds_less_says_so_in_a_sentence(node: Node) -> None:
+    several = get(node, TYPENAMES="dzialki,budynki", OUTPUTFORMAT="csv", LANGUAGE="eng").text
+    assert "text/csv holds one query of one feature type; this request has 2" in several
+    for form in ("geojson", "gpkg", "shape-zip"):
+        mixed = get(node, TYPENAMES="(dzialki)(budynki)", SRSNAME="(EPSG:4326)(EPSG:2180)", OUTPUTFORMAT=form)
+        assert mixed.status_code == 400 and b'locator="srsname"' in mixed.content
+        assert "ma jeden układ współrzędnych; zapytania podają EPSG:2180, EPSG:4326" in mixed.text
