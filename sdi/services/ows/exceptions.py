@@ -58,38 +58,43 @@ def response(error: OwsError, protocol: Literal["wms", "wfs"], version: str, lan
     2.0.0 (annex D) gives HTTP statuses to exceptions; in the others a wrong request is answered with 200, as clients
     expect. Failures of the server itself (5xx) keep their status.
     """
-    text = NOT_XML.sub("\N{REPLACEMENT CHARACTER}", error.text.get(language))  # it may quote the client
+    text, locator = _in_xml(error.text.get(language)), _in_xml(error.locator or "")
     doctype, media_type = "", "text/xml"
     if protocol == "wms":
         version = version if version in ("1.1.0", "1.1.1") else "1.3.0"
-        root = _service_report(error, text, version, namespaced=version == "1.3.0")
+        root = _service_report(error.code, text, locator, version, namespaced=version == "1.3.0")
         if version != "1.3.0":
             doctype, media_type = _DOCTYPE_111, "application/vnd.ogc.se_xml"
     else:
         version = version if version in ("1.0.0", "1.1.0") else "2.0.0"
-        root = (_service_report(error, text, "1.2.0", namespaced=True) if version == "1.0.0"
-                else _report(error, text, version, language))
+        root = (_service_report(error.code, text, locator, "1.2.0", namespaced=True) if version == "1.0.0"
+                else _report(error.code, text, locator, version, language))
     status = error.status if error.status >= 500 or (protocol, version) == ("wfs", "2.0.0") else 200
     body = f'<?xml version="1.0" encoding="UTF-8"?>\n{doctype}{etree.tostring(root, encoding="unicode")}'
     return Response(body, status, media_type=media_type, headers={"Cache-Control": "no-store"})
 
 
-def _report(error: OwsError, text: str, version: str, language: Language) -> etree._Element:
+def _in_xml(text: str) -> str:
+    """The text, which may quote the request, with a mark for each character that XML cannot hold."""
+    return NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _report(code: str, text: str, locator: str, version: str, language: Language) -> etree._Element:
     ows = f"{{{OWS[version]}}}"
     root = etree.Element(f"{ows}ExceptionReport", {"version": version, f"{{{XSI}}}schemaLocation": _SCHEMAS[version]},
                          nsmap={"ows": OWS[version], "xsi": XSI})
     root.set("language" if version == "1.1.0" else "{http://www.w3.org/XML/1998/namespace}lang", language)
-    exception = etree.SubElement(root, f"{ows}Exception", {"exceptionCode": error.code})
-    if error.locator:
-        exception.set("locator", error.locator)
+    exception = etree.SubElement(root, f"{ows}Exception", {"exceptionCode": code})
+    if locator:
+        exception.set("locator", locator)
     etree.SubElement(exception, f"{ows}ExceptionText").text = text
     return root
 
 
-def _service_report(error: OwsError, text: str, version: str, namespaced: bool) -> etree._Element:
+def _service_report(code: str, text: str, locator: str, version: str, namespaced: bool) -> etree._Element:
     root = etree.Element("ServiceExceptionReport", {"version": version} | ({"xmlns": OGC} if namespaced else {}))
-    exception = etree.SubElement(root, "ServiceException", {"code": error.code})
-    if error.locator and namespaced:
-        exception.set("locator", error.locator)
+    exception = etree.SubElement(root, "ServiceException", {"code": code})
+    if locator and namespaced:
+        exception.set("locator", locator)
     exception.text = text
     return root
