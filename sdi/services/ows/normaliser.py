@@ -17,6 +17,7 @@ from sdi.model.text import Language, Text
 from sdi.services.ows.exceptions import OwsError, invalid, missing
 from sdi.services.ows.layers import AS_OF
 from sdi.services.ows.mapfile import CODES
+from sdi.services.ows.media import compared
 from sdi.services.ows.wms import IMAGES, INFO_FORMATS, LAYERS_MAX, SIZE_MAX, STYLE
 
 WMS_VERSIONS = ("1.3.0", "1.1.1", "1.1.0")
@@ -147,12 +148,13 @@ def _image(asked: str | None) -> str:
 def _info_format(kept: dict[str, str]) -> str:
     if not kept.get("QUERY_LAYERS"):
         raise missing("QUERY_LAYERS")
-    wanted = kept.get("INFO_FORMAT", "text/plain").strip().lower()
-    if wanted not in INFO_FORMATS:
+    asked = kept.get("INFO_FORMAT", "text/plain")
+    found = next((name for name in INFO_FORMATS if compared(name) == compared(asked)), None)
+    if found is None:
         allowed = ", ".join(INFO_FORMATS)
-        raise OwsError("InvalidFormat", Text(pl=f"INFO_FORMAT={wanted[:80]}: dozwolone: {allowed}",
-                                             en=f"INFO_FORMAT={wanted[:80]}: allowed: {allowed}"), "info_format")
-    return wanted
+        raise OwsError("InvalidFormat", Text(pl=f"INFO_FORMAT={asked[:80]}: dozwolone: {allowed}",
+                                             en=f"INFO_FORMAT={asked[:80]}: allowed: {allowed}"), "info_format")
+    return found
 
 
 def _begin(parameters: Mapping[str, str]) -> dict[str, str]:

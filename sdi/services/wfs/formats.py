@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Literal
 
 from sdi.services.ows.exceptions import invalid
+from sdi.services.ows.media import compared
 from sdi.services.wfs.versions import Version
 
 FormatName = Literal["gml", "geojson", "gpkg", "shape-zip", "csv"]
@@ -19,7 +19,7 @@ class Format:
     name: FormatName
     mime: str
     aliases: tuple[str, ...] = ()
-    """Other spellings of OUTPUTFORMAT, lower case without blanks."""
+    """Other spellings of OUTPUTFORMAT."""
     file: str = ""
     """The file name that a browser proposes."""
 
@@ -34,14 +34,14 @@ OTHERS = (
 )
 """Formats beside GML, for GetFeature in every version."""
 
-_BY_NAME = {alias: form for form in OTHERS for alias in (form.name, form.mime, *form.aliases)}
+_BY_NAME = {compared(alias): form for form in OTHERS for alias in (form.name, form.mime, *form.aliases)}
 
 
 def format_of(asked: str | None, version: Version, *, gml_only: bool = False) -> Format:
     """The format that OUTPUTFORMAT names; the version's GML without one. Raises OwsError."""
     gml = Format("gml", version.media_type)
-    wanted = re.sub(r"\s+", "", (asked or "").lower())
-    if not wanted or wanted in {re.sub(r"\s+", "", name.lower()) for name in version.gml_formats}:
+    wanted = compared(asked or "")
+    if not wanted or wanted in map(compared, version.gml_formats):
         return gml
     found = _BY_NAME.get(wanted)
     if found is None or gml_only:

@@ -36,7 +36,7 @@ class Version:
     """Address of the schema of `wfs`."""
     gml_schema: str
     gml_formats: tuple[str, ...]
-    """Names of the GML it writes, the first one advertised; compared without regard to case and blanks."""
+    """Names of the GML it writes, the first one advertised; compared as in sdi.services.ows.media."""
     northing_first: bool = True
     """Coordinates in GML and BBOX come in the order of the authority; else always easting (longitude) first."""
 
