@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sdi.services.body import Body
 from sdi.services.wfs.collections import Frame, Page, Part
 from sdi.services.wfs.reading import Reading
-from sdi.services.wfs.requests import PAGE_MAX, FeatureRequest, Query
+from sdi.services.wfs.requests import PAGE_MAX, FeatureRequest, Query, has_address
 from sdi.store.reader import COUNTED_UP_TO
 from sdi.store.table import FAR
 
@@ -100,7 +100,8 @@ def _settled(reading: Reading, request: FeatureRequest, returned: int, more: boo
     if not more and (returned or request.start == 0):
         matched = request.start + returned
     else:
-        matched = reading.count(query, COUNTED_UP_TO)
+        # where no address says that there are more, the number must
+        matched = reading.count(query, COUNTED_UP_TO if has_address(request.pairs) else FAR)
     return Page((Part(query, returned, matched),), more)
 
 

@@ -15,7 +15,7 @@ from sdi.model.text import Text
 from sdi.services.ows.exceptions import OwsError
 from sdi.services.ows.featureinfo import crs_member
 from sdi.services.wfs import rows
-from sdi.services.wfs.requests import FeatureRequest, Query, columns_of
+from sdi.services.wfs.requests import FeatureRequest, Query, columns_of, has_address
 from sdi.services.wfs.versions import GEOMETRY, NAMESPACE, PREFIX, Version
 from sdi.store import texts
 from sdi.store.columns import ID, Column
@@ -288,14 +288,14 @@ def _namespaces(version: Version) -> str:
 
 def _links(request: FeatureRequest, page: Page, address: str) -> dict[str, str]:
     """Addresses of the next and the previous page (WFS 2.0, 7.7.4.4); after a count, next is the first page."""
-    if request.version.number != "2.0.0" or request.count is None:
+    if request.version.number != "2.0.0" or not request.count or not has_address(request.pairs):
         return {}
     if request.hits:
         return {"next": _link(request, request.start, request.count, address)} if page.matched else {}
     links = {}
     if page.more:
         links["next"] = _link(request, request.start + page.returned, request.count, address)
-    if request.start and request.count:
+    if request.start:
         before = max(request.start - request.count, 0)
         links["previous"] = _link(request, before, min(request.count, request.start), address)
     return links

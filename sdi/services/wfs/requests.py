@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from psycopg import sql
 
@@ -23,6 +24,9 @@ from sdi.store.crs import Crs, box_as_stored
 
 PAGE_MAX = 10_000
 """Features of a page, where an answer can say that there is another one (also the CountDefault of WFS 2.0.0)."""
+
+ADDRESS_MAX = 8_000
+"""Bytes of an address that all clients, proxies and servers can be relied on to take (RFC 9110, 4.1)."""
 
 REQUESTS = ("GetCapabilities", "DescribeFeatureType", "GetFeature", "GetPropertyValue", "ListStoredQueries",
             "DescribeStoredQueries")
@@ -141,12 +145,17 @@ def feature_request(pairs: dict[str, str], version: Version, tenant: Tenant, *, 
             en="None of these identifiers is of a feature type of this service, and a file has the columns of a type"),
             "resourceid")
     count = _number(pairs, "COUNT" if pairs.get("COUNT") else "MAXFEATURES")
-    if version.number == "2.0.0" and (hits == "hits" or output.name in ("gml", "geojson")):
+    if version.number == "2.0.0" and has_address(pairs) and (hits == "hits" or output.name in ("gml", "geojson")):
         count = PAGE_MAX if count is None else min(count, PAGE_MAX)
     return FeatureRequest(
         version, queries, count, _number(pairs, "STARTINDEX") or 0, hits == "hits", output, pairs,
         _value(pairs["VALUEREFERENCE"], queries) if values else None,
     )
+
+
+def has_address(pairs: Mapping[str, str]) -> bool:
+    """Whether other pages of a request have an address that can be followed; not so those of a large filter by POST."""
+    return len(urlencode(pairs)) <= ADDRESS_MAX
 
 
 def _queries(pairs: dict[str, str], tenant: Tenant) -> list[dict[str, str]]:

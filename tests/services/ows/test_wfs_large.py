@@ -231,3 +231,28 @@ def test_the_database_does_not_work_for_nobody(large: Large, form: str) -> None:
         wait(lambda: large.query(waiting) == 0)
         assert large.transactions == 0
     assert len(orders(large.get(MAXFEATURES=3))) == 3
+
+
+# What is too long for an address
+
+def test_a_filter_too_large_for_an_address_has_no_next_page_but_all(large: Large) -> None:
+    """The addresses of its pages could not be followed."""
+    condition = "".join(compared("PropertyIsEqualTo", "order", str(order)) for order in range(200))
+    condition += compared("PropertyIsGreaterThan", "order", "40000")
+    query = f"<wfs:Query typeNames='nieznane'>{text_filter(f'<fes:Or>{condition}</fes:Or>')}</wfs:Query>"
+    expected = [*range(200), *range(40_001, MANY)]
+
+    def post(more: str) -> httpx.Response:
+        request = ("<wfs:GetFeature xmlns:wfs='http://www.opengis.net/wfs/2.0' service='WFS' version='2.0.0' "
+                   f"{more}>{query}</wfs:GetFeature>")
+        return httpx.post(large.url, content=request, headers={"Content-Type": "text/xml"}, timeout=60, trust_env=False)
+
+    answer = post("")
+    root = etree.fromstring(answer.content, etree.XMLParser(huge_tree=True))
+    assert orders(answer) == expected and root.get("next") is None
+    assert root.get("numberMatched") == root.get("numberReturned") == str(len(expected))
+    assert len(post("outputFormat='application/geo+json'").json()["features"]) == len(expected)
+    for more in ("count='300'", "resultType='hits'", "startIndex='100' count='200'"):
+        root = etree.fromstring(post(more).content)
+        assert root.get("numberMatched") == str(len(expected))
+        assert root.get("next") is None and root.get("previous") is None

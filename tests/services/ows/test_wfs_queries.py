@@ -126,3 +126,11 @@ def test_a_format_that_holds_less_says_so_in_a_sentence(node: Node) -> None:
         mixed = get(node, TYPENAMES="(dzialki)(budynki)", SRSNAME="(EPSG:4326)(EPSG:2180)", OUTPUTFORMAT=form)
         assert mixed.status_code == 400 and b'locator="srsname"' in mixed.content
         assert "ma jeden układ współrzędnych; zapytania podają EPSG:2180, EPSG:4326" in mixed.text
+
+
+def test_no_page_follows_one_of_no_objects(node: Node) -> None:
+    for more in ({"COUNT": 0}, {"COUNT": 0, "STARTINDEX": 3}, {"COUNT": 0, "RESULTTYPE": "hits"}):
+        root = etree.fromstring(get(node, **more).content)
+        assert (root.get("next"), root.get("previous")) == (None, None)
+        assert root.get("numberMatched") == str(OWN)
+    assert get(node, COUNT=0, OUTPUTFORMAT="geojson").json()["links"] == []
