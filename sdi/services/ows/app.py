@@ -68,6 +68,7 @@ class Wms:
         language = normaliser.language(parameters, published.tenant)
         try:
             await _add_form(request, parameters)
+            language = normaliser.language(parameters, published.tenant)
             return await self._run(normaliser.wms(parameters, published.tenant), request, published, language)
         except OwsError as error:
             return exceptions.response(error, "wms", parameters.get("VERSION", ""), language)

@@ -79,6 +79,7 @@ class Wfs:
         try:
             if body and request.headers.get("content-type", "").startswith(_FORM):
                 given |= upper(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+                language = language_of(given, published.tenant)
             elif body:
                 given = pairs.of_xml(body)
                 given.setdefault("VERSION", "2.0.0")

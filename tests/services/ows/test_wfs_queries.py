@@ -134,3 +134,18 @@ def test_no_page_follows_one_of_no_objects(node: Node) -> None:
         assert (root.get("next"), root.get("previous")) == (None, None)
         assert root.get("numberMatched") == str(OWN)
     assert get(node, COUNT=0, OUTPUTFORMAT="geojson").json()["links"] == []
+
+
+# POST
+
+@pytest.mark.parametrize("protocol", ["wms", "wfs"])
+def test_a_form_says_its_language(node: Node, protocol: str) -> None:
+    def post_form(address: str = "", **form: str) -> str:
+        return httpx.post(f"{node.url}/powiat/{protocol}{address}", data={"SERVICE": protocol.upper(), **form},
+                          trust_env=False).text
+
+    assert "allowed" in post_form(REQUEST="GetCapabilities", SERVICE="X", LANGUAGE="eng")
+    assert "dozwolone" in post_form(REQUEST="GetCapabilities", SERVICE="X")
+    assert "allowed" in post_form("?language=eng", REQUEST="GetCapabilities", SERVICE="X")
+    assert "dozwolone" in post_form("?language=eng", REQUEST="GetCapabilities", SERVICE="X", LANGUAGE="pol")
+    assert "Budynki (en)" in post_form(REQUEST="GetCapabilities", LANGUAGE="eng")
