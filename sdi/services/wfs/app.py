@@ -82,7 +82,6 @@ class Wfs:
                 language = language_of(given, published.tenant)
             elif body:
                 given = pairs.of_xml(body)
-                given.setdefault("VERSION", "2.0.0")
             making = asyncio.create_task(asyncio.to_thread(self._answer, given, published, language, reading))
             return _response(request.method, *await _while_wanted(request, making, reading))
         except OwsError as error:

@@ -19,7 +19,7 @@ from sdi.services.wfs.fes import KINDS, TEMPORAL
 from sdi.services.wfs.formats import OTHERS
 from sdi.services.wfs.pairs import parse_xml
 from sdi.services.wfs.requests import PAGE_MAX, REQUESTS
-from sdi.services.wfs.versions import NAMESPACE, PREFIX, SYSTEMS, VERSIONS, Version
+from sdi.services.wfs.versions import NAMESPACE, PREFIX, SYSTEMS, VERSIONS, Version, version_named, version_up_to
 from sdi.store.crs import bounds_in
 
 _TEMPLATES = Environment(loader=PackageLoader("sdi.services.wfs"), autoescape=True, trim_blocks=True,
@@ -94,12 +94,11 @@ def negotiated(pairs: Mapping[str, str]) -> Version:
     """The version of the capabilities: the first acceptable one (OWS Common 1.1, 7.3.2). Raises OwsError."""
     if accepted := pairs.get("ACCEPTVERSIONS"):
         for number in accepted.split(","):
-            if number.strip() in VERSIONS:
-                return VERSIONS[number.strip()]
+            if (version := version_named(number.strip())) is not None:
+                return version
         refusal = invalid("ACCEPTVERSIONS", accepted, ", ".join(VERSIONS))
         raise OwsError("VersionNegotiationFailed", refusal.text, refusal.locator)
-    asked = pairs.get("VERSION", "2.0.0")
-    return next((version for number, version in VERSIONS.items() if number <= asked), VERSIONS["1.0.0"])
+    return version_up_to(pairs.get("VERSION", ""))
 
 
 def sections(document: bytes, asked: str) -> bytes:

@@ -21,6 +21,8 @@ _ATTRIBUTES = (
     "SERVICE", "VERSION", "RESULTTYPE", "OUTPUTFORMAT", "COUNT", "MAXFEATURES", "STARTINDEX", "VALUEREFERENCE",
     "RESOLVE", "UPDATESEQUENCE",
 )
+_WFS_1 = "http://www.opengis.net/wfs"
+"""The namespace of 1.0.0, in which requests must say their version, and of 1.1.0, which is the default."""
 _LISTS = {"AcceptVersions": "ACCEPTVERSIONS", "AcceptFormats": "ACCEPTFORMATS", "Sections": "SECTIONS"}
 _NAMESPACES = (
     'xmlns:wfs="http://www.opengis.net/wfs" xmlns:fes="http://www.opengis.net/fes/2.0" '
@@ -62,6 +64,8 @@ def of_xml(body: bytes) -> dict[str, str]:
     root = parse_xml(body)
     pairs = {"SERVICE": SERVICE, "REQUEST": local(root)}
     pairs |= {key: value for key, value in _attributes(root).items() if key in _ATTRIBUTES}
+    if pairs["REQUEST"] != "GetCapabilities":  # of which no version means the newest one (OWS Common 1.1, 7.3.2)
+        pairs.setdefault("VERSION", "1.1.0" if etree.QName(root).namespace == _WFS_1 else "2.0.0")
     for child in children(root):
         if local(child) in _LISTS:
             pairs[_LISTS[local(child)]] = ",".join((e.text or "").strip() for e in children(child))

@@ -18,7 +18,7 @@ from sdi.services.wfs import pairs as kvp
 from sdi.services.wfs.fes import Filter, property_name
 from sdi.services.wfs.formats import Format, format_of
 from sdi.services.wfs.identifiers import fid_of, type_of
-from sdi.services.wfs.versions import GEOMETRY, NEWEST, VERSIONS, Version
+from sdi.services.wfs.versions import GEOMETRY, VERSIONS, Version, version_named
 from sdi.store.columns import ID, Column, published
 from sdi.store.crs import Crs, box_as_stored
 
@@ -101,11 +101,10 @@ def version_of(pairs: Mapping[str, str]) -> Version:
     number = pairs.get("VERSION")
     if not number:
         raise missing("VERSION")
-    if number == "2.0.2":  # a corrigendum: the same service
-        return NEWEST
-    if number not in VERSIONS:
+    version = version_named(number)
+    if version is None:
         raise invalid("VERSION", number, ", ".join(VERSIONS))
-    return VERSIONS[number]
+    return version
 
 
 def feature_type_of(name: str, tenant: Tenant) -> FeatureType:

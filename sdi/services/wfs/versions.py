@@ -87,3 +87,20 @@ VERSIONS: dict[str, Version] = {
 """By number, the newest first."""
 
 NEWEST = VERSIONS["2.0.0"]
+
+
+def version_named(number: str) -> Version | None:
+    """The version of a number, also of the corrigendum 2.0.2, which is the same service; None for any other."""
+    return NEWEST if number == "2.0.2" else VERSIONS.get(number)
+
+
+def version_up_to(number: str) -> Version:
+    """The newest version that is no newer than a number, else the oldest; the newest where it is no number."""
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9}){0,2}", number):
+        return NEWEST
+    asked = _parts(number)
+    return next((version for version in VERSIONS.values() if _parts(version.number) <= asked), VERSIONS["1.0.0"])
+
+
+def _parts(number: str) -> list[int]:
+    return [int(part) for part in f"{number}.0.0".split(".")[:3]]

@@ -379,6 +379,8 @@ def test_versions_are_negotiated(node: Node) -> None:
 
     assert version() == "2.0.0" and version(ACCEPTVERSIONS="3.0.0,1.1.0") == "1.1.0"
     assert version(VERSION="1.2.0") == "1.1.0" and version(VERSION="0.9") == "1.0.0"
+    assert {version(VERSION=number) for number in ("10.0.0", "2.0", "2", "2.0.2", "", "x")} == {"2.0.0"}
+    assert version(ACCEPTVERSIONS="2.0.2") == version(ACCEPTVERSIONS="3.0.0, 2.0.2,1.0.0") == "2.0.0"
     refused = node.get("powiat/wfs", SERVICE="WFS", REQUEST="GetCapabilities", ACCEPTVERSIONS="9.9.9")
     assert b"VersionNegotiationFailed" in refused.content
     part = etree.fromstring(node.get("powiat/wfs", SERVICE="WFS", REQUEST="GetCapabilities",

@@ -138,6 +138,23 @@ def test_no_page_follows_one_of_no_objects(node: Node) -> None:
 
 # POST
 
+def test_a_request_of_the_older_namespace_is_of_1_1_0(node: Node) -> None:
+    """The default of its schema; 1.0.0 wants the version to be said."""
+    def answer(body: str) -> etree._Element:
+        return etree.fromstring(post(node, body).content)
+
+    query = "<wfs:Query typeName='dzialki'/>"
+    older = get_feature(query, version="1.1.0", more="maxFeatures='1'").replace(" version='1.1.0'", "")
+    found = answer(older)
+    assert found.tag == "{http://www.opengis.net/wfs}FeatureCollection" and found.get("numberOfFeatures") == "1"
+    wrong = answer(older.replace("dzialki", "nic"))
+    assert wrong.tag == "{http://www.opengis.net/ows}ExceptionReport"
+    newer = answer(get_feature("<wfs:Query typeNames='dzialki'/>", more="count='1'").replace(" version='2.0.0'", ""))
+    assert newer.tag == "{http://www.opengis.net/wfs/2.0}FeatureCollection"
+    for namespace in ("http://www.opengis.net/wfs", "http://www.opengis.net/wfs/2.0"):
+        assert answer(f"<GetCapabilities xmlns='{namespace}' service='WFS'/>").get("version") == "2.0.0"
+
+
 @pytest.mark.parametrize("protocol", ["wms", "wfs"])
 def test_a_form_says_its_language(node: Node, protocol: str) -> None:
     def post_form(address: str = "", **form: str) -> str:
