@@ -114,8 +114,8 @@ class Wfs:
             return stored.describe_queries(asked, tenant, language), "text/xml", ""
         identifier = stored.asked_for(given)
         values = operation == "GetPropertyValue"
-        if identifier and not values:
-            asked_for = stored.stored_request(identifier, given, version, tenant, published.public_url)
+        if identifier:
+            asked_for = stored.stored_request(identifier, given, version, tenant, published.public_url, values=values)
         else:
             asked_for = requests.feature_request(given, version, tenant, values=values)
         try:
@@ -129,12 +129,13 @@ class Wfs:
         if reader is None:
             reader = published.state["wfs"] = Reader(self.pool, published.tenant)
         output = request.output
+        reading.begin(reader)
+        if request.identifier is not None and not reading.count(request.queries[0]):
+            raise stored.not_found(request.identifier)
         if output.name in ("gpkg", "shape-zip") and not request.hits:
-            return files.write(reading.begin(reader), request), output.mime, output.file
+            return files.write(reading, request), output.mime, output.file
         frame = frame_of(request, published.addresses.service("wfs"))
-        body = answer(reading.begin(reader), request, frame)
-        if request.single and not body.rows:
-            raise stored.not_found(request.pairs["ID"])
+        body = answer(reading, request, frame)
         if request.hits:
             return body, request.version.media_type, ""
         return body, output.mime, output.file

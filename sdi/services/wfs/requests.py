@@ -69,8 +69,13 @@ class FeatureRequest:
     """Of the request, for links to other pages."""
     value: str | None = None
     """The property of GetPropertyValue; `@id` is the identifier."""
-    single: bool = False
-    """The answer is the feature itself (GetFeatureById)."""
+    identifier: str | None = None
+    """Of the feature of GetFeatureById, which must be there."""
+
+    @property
+    def single(self) -> bool:
+        """Whether the answer is the feature itself, not a collection."""
+        return self.identifier is not None and self.output.name == "gml" and not self.hits and self.value is None
 
 
 def operation(pairs: Mapping[str, str]) -> str:

@@ -19,6 +19,8 @@ BY_ID = "urn:ogc:def:query:OGC-WFS::GetFeatureById"
 _BY_ID_TOO = "http://www.opengis.net/def/query/OGC-WFS/0/GetFeatureById"
 SPATIAL_DATA_SET = "http://inspire.ec.europa.eu/operation/download/GetSpatialDataSet"
 _LANGUAGE = "urn:ogc:def:queryLanguage:OGC-WFS::WFS_QueryExpression"
+_OF_ANSWER = ("OUTPUTFORMAT", "RESULTTYPE", "VALUEREFERENCE")
+"""Parameters of a request that hold for every stored query."""
 _XS = "http://www.w3.org/2001/XMLSchema"
 
 
@@ -41,13 +43,16 @@ QUERIES = (
 
 
 def stored_request(
-    identifier: str, pairs: dict[str, str], version: Version, tenant: Tenant, public_url: str
+    identifier: str, pairs: dict[str, str], version: Version, tenant: Tenant, public_url: str, *, values: bool
 ) -> FeatureRequest:
-    """The request that a stored query with its parameters stands for. Raises OwsError."""
+    """The GetFeature, or with `values` the GetPropertyValue, that a stored query with its parameters stands for.
+
+    Raises OwsError.
+    """
     if identifier in (BY_ID, _BY_ID_TOO):
-        return _by_id(pairs, version, tenant)
+        return _by_id(pairs, version, tenant, values)
     if identifier == SPATIAL_DATA_SET:
-        return _data_set(pairs, version, tenant, public_url)
+        return _data_set(pairs, version, tenant, public_url, values)
     raise invalid("STOREDQUERY_ID", identifier, ", ".join(query.identifier for query in QUERIES))
 
 
@@ -57,18 +62,20 @@ def not_found(identifier: str) -> OwsError:
                                      en=f"There is no feature {identifier[:80]!r} here"), "id", 404)
 
 
-def _by_id(pairs: dict[str, str], version: Version, tenant: Tenant) -> FeatureRequest:
+def _by_id(pairs: dict[str, str], version: Version, tenant: Tenant, values: bool) -> FeatureRequest:
     identifier = pairs.get("ID")
     if not identifier:
         raise missing("ID")
     if tenant.feature_type(type_of(identifier) or "") is None:
         raise not_found(identifier)
-    own = {key: value for key, value in pairs.items() if key in ("OUTPUTFORMAT", "SRSNAME", "RESULTTYPE")}
-    request = feature_request(own | {"RESOURCEID": identifier}, version, tenant, values=False)
-    return replace(request, single=request.output.name == "gml" and not request.hits, pairs=pairs)
+    own = {key: value for key, value in pairs.items() if key in (*_OF_ANSWER, "SRSNAME")}
+    request = feature_request(own | {"RESOURCEID": identifier}, version, tenant, values=values)
+    return replace(request, identifier=identifier, pairs=pairs)
 
 
-def _data_set(pairs: dict[str, str], version: Version, tenant: Tenant, public_url: str) -> FeatureRequest:
+def _data_set(
+    pairs: dict[str, str], version: Version, tenant: Tenant, public_url: str, values: bool
+) -> FeatureRequest:
     """All feature types of one register, page by page (INSPIRE TG download 3.1, requirements 50 ff.)."""
     codes = {dataset_identifier(public_url, tenant.id, name)[0]: name for name in tenant.register_ids}
     code, namespace = pairs.get("DATASETIDCODE", ""), pairs.get("DATASETIDNAMESPACE")
@@ -80,9 +87,9 @@ def _data_set(pairs: dict[str, str], version: Version, tenant: Tenant, public_ur
     if namespace and namespace.rstrip("/") != known.rstrip("/"):
         raise invalid("DataSetIdNamespace", namespace, known)
     types = [ft.name for ft in tenant.feature_types if ft.register_id == codes[code]]
-    kept = {key: value for key, value in pairs.items() if key in ("OUTPUTFORMAT", "COUNT", "STARTINDEX", "RESULTTYPE")}
+    kept = {key: value for key, value in pairs.items() if key in (*_OF_ANSWER, "COUNT", "STARTINDEX")}
     kept |= {"TYPENAMES": ",".join(types), "SRSNAME": pairs.get("CRS", "")}
-    return replace(feature_request(kept, version, tenant, values=False), pairs=pairs)
+    return replace(feature_request(kept, version, tenant, values=values), pairs=pairs)
 
 
 def list_queries(tenant: Tenant, language: Language) -> bytes:
@@ -129,5 +136,5 @@ def _title(parent: etree._Element, query: StoredQuery, language: Language) -> No
 
 
 def asked_for(pairs: dict[str, str]) -> str | None:
-    """The stored query that a GetFeature names, or None."""
+    """The stored query that a request names, or None."""
     return next((pairs[key] for key in kvp.STORED if pairs.get(key)), None)

@@ -166,3 +166,40 @@ def test_a_form_says_its_language(node: Node, protocol: str) -> None:
     assert "allowed" in post_form("?language=eng", REQUEST="GetCapabilities", SERVICE="X")
     assert "dozwolone" in post_form("?language=eng", REQUEST="GetCapabilities", SERVICE="X", LANGUAGE="pol")
     assert "Budynki (en)" in post_form(REQUEST="GetCapabilities", LANGUAGE="eng")
+
+
+# Stored queries
+
+BY_ID = "urn:ogc:def:query:OGC-WFS::GetFeatureById"
+
+
+def test_values_of_a_stored_query(node: Node) -> None:
+    def members(answer: httpx.Response) -> list[str]:
+        root = etree.fromstring(answer.content)
+        assert root.tag == "{http://www.opengis.net/wfs/2.0}ValueCollection", answer.text
+        return ["".join(map(str, member.itertext())) for member in root.iterfind("{*}member")]
+
+    asked = {"REQUEST": "GetPropertyValue", "TYPENAMES": "", "STOREDQUERY_ID": BY_ID, "ID": "dzialki.47"}
+    assert members(get(node, VALUEREFERENCE="numer_dzialki", **asked)) == ["4/6"]
+    assert members(get(node, VALUEREFERENCE="@gml:id", **asked)) == ["dzialki.47"]
+    body = ("<GetPropertyValue xmlns='http://www.opengis.net/wfs/2.0' service='WFS' version='2.0.0' "
+            f"valueReference='sdi:pole' xmlns:sdi='urn:sdi:registers'><StoredQuery id='{BY_ID}'>"
+            "<Parameter name='ID'>dzialki.47</Parameter></StoredQuery></GetPropertyValue>")
+    assert members(post(node, body)) == ["5.75"]
+    for wrong, locator in (({}, "valuereference"), ({"VALUEREFERENCE": "nic"}, "valuereference")):
+        refused = get(node, **asked, **wrong)
+        assert refused.status_code == 400 and f'locator="{locator}"' in refused.text
+    whole = {"STOREDQUERY_ID": "http://inspire.ec.europa.eu/operation/download/GetSpatialDataSet",
+             "DataSetIdCode": "powiat.gesut", "COUNT": 2}
+    assert members(get(node, VALUEREFERENCE="id", **(asked | whole))) == ["w1", "punkt"]
+
+
+@pytest.mark.parametrize("form", ["", "geojson", "csv", "gpkg", "shape-zip"])
+def test_a_feature_that_is_not_there_is_not_found_in_any_format(node: Node, form: str) -> None:
+    asked = {"TYPENAMES": "", "STOREDQUERY_ID": BY_ID, "OUTPUTFORMAT": form}
+    of_values = {"REQUEST": "GetPropertyValue", "VALUEREFERENCE": "id", "OUTPUTFORMAT": ""}
+    assert get(node, ID="dzialki.47", **asked).status_code == 200
+    for missing in ("dzialki.999999", "nic.1"):
+        for more in ({}, {"RESULTTYPE": "hits"}, of_values):
+            answer = get(node, ID=missing, **(asked | more))
+            assert answer.status_code == 404 and b'exceptionCode="NotFound"' in answer.content
