@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+import re
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -23,6 +24,7 @@ from sdi.store.columns import ID, Column
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _NOT_XML = bytes(code for code in range(32) if code not in (9, 10, 13))
 """Characters that XML 1.0 cannot hold."""
+_MEMBER = re.compile(rb'<wfs:member><[a-z0-9_:]+ gml:id="([^"]+)">.*?</wfs:member>', re.DOTALL)
 _CRLF = b"\r\n"
 
 
@@ -131,7 +133,7 @@ class Gml(_Xml):
 
     def _head(self, page: Page) -> bytes:
         version = self.request.version
-        types = ",".join(f"{PREFIX}:{part.query.feature_type.name}" for part in page.parts)
+        types = ",".join(dict.fromkeys(f"{PREFIX}:{part.query.feature_type.name}" for part in page.parts))
         query = {"SERVICE": "WFS", "VERSION": version.number, "REQUEST": "DescribeFeatureType", version.types: types}
         places = f"{NAMESPACE} {self.address}?{urlencode(query, safe=':,')} {version.wfs} {version.schema}"
         declared = f'xmlns:wfs="{version.wfs}"{_namespaces(version)} xmlns:xsi="{_XSI}"'
@@ -175,6 +177,36 @@ class Gml20(Gml):
     def _attributes(self, page: Page) -> dict[str, str]:
         return {"timeStamp": _now(), "numberMatched": "unknown" if page.matched is None else str(page.matched),
                 "numberReturned": str(page.returned)} | _links(self.request, page, self.address)
+
+
+@dataclass(frozen=True)
+class Gml20Once(Gml20):
+    """Of several queries of one type: a feature that more than one finds is written once, and then referred to.
+
+    WFS 2.0, 11.3.3.5. An identifier can stand in a document once only.
+    """
+
+    between = b"\n"
+    written: set[bytes] = field(default_factory=set)
+
+    def text(self, query: Query) -> sql.Composable:
+        """A member, since the reference is an attribute of it."""
+        return sql.SQL("'<wfs:member>' || {} || '</wfs:member>'").format(super().text(query))
+
+    def part(self, part: Part) -> tuple[bytes, bytes]:
+        """A member that holds the collection of a query."""
+        head, end = super().part(part)
+        return b"<wfs:member>" + head, end + b"</wfs:member>"
+
+    def clean(self, found: list[bytes]) -> list[bytes]:
+        """With references instead of features that are there already."""
+        return [_MEMBER.sub(self._once, text) for text in super().clean(found)]
+
+    def _once(self, member: re.Match[bytes]) -> bytes:
+        if member[1] in self.written:
+            return b'<wfs:member xmlns:xlink="http://www.w3.org/1999/xlink" xlink:href="#%s"/>' % member[1]
+        self.written.add(member[1])
+        return member[0]
 
 
 class Values(Gml20):
@@ -252,7 +284,8 @@ def frame_of(request: FeatureRequest, address: str) -> Frame:
     if request.single:
         return Single(request, address)
     if request.output.name == "gml" or request.hits:
-        by_version = {"1.0.0": Gml10, "1.1.0": Gml, "2.0.0": Gml20}
+        repeated = len({query.feature_type.name for query in request.queries}) < len(request.queries)
+        by_version = {"1.0.0": Gml10, "1.1.0": Gml, "2.0.0": Gml20Once if repeated and not request.hits else Gml20}
         return by_version[request.version.number](request, address)
     one_srid(request)
     if request.output.name == "geojson":

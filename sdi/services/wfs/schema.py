@@ -21,13 +21,13 @@ _GEOMETRIES_10 = {"polygon": "MultiPolygon", "line": "MultiLineString", "point":
 
 
 def describe(feature_types: Iterable[FeatureType], version: Version, language: Language) -> bytes:
-    """The schema of feature types, with the titles of their properties."""
+    """The schema of feature types, each once, with the titles of their properties."""
     old = version.number == "1.0.0"
     root = etree.Element(f"{{{_XS}}}schema", {
         "targetNamespace": NAMESPACE, "elementFormDefault": "qualified", "version": "1.0",
     }, nsmap={"xsd": _XS, PREFIX: NAMESPACE, "gml": version.gml})
     _add(root, "import", namespace=version.gml, schemaLocation=version.gml_schema)
-    for feature_type in feature_types:
+    for feature_type in {each.name: each for each in feature_types}.values():
         _add(root, "element", name=feature_type.name, type=f"{PREFIX}:{feature_type.name}Type",
              substitutionGroup="gml:AbstractFeature" if version.number == "2.0.0" else "gml:_Feature")
         complex_type = _add(root, "complexType", name=f"{feature_type.name}Type")

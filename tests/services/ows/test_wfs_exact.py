@@ -310,7 +310,8 @@ def test_answers_are_valid_against_their_own_schema(
     for name in names:
         schema.assertValid(etree.fromstring(get(node, VERSION=version, **{types: name}).content))
     if version == "2.0.0":
-        schema.assertValid(etree.fromstring(get(node, TYPENAMES="(nieznane)(dzialki)").content))
+        for types in ("(nieznane)(dzialki)", "nieznane,nieznane"):
+            schema.assertValid(etree.fromstring(get(node, TYPENAMES=types).content))
         for reference in ("geom", "pole"):
             answer = get(node, REQUEST="GetPropertyValue", VALUEREFERENCE=reference)
             schema.assertValid(etree.fromstring(answer.content))

@@ -68,6 +68,40 @@ def test_values_that_are_not_one_for_each_query_are_refused_in_a_sentence(node: 
     assert "values in parentheses: 3, queries: 2; give one for all queries" in answer.text
 
 
+# Several queries of one type
+
+def identifiers(answer: httpx.Response) -> list[list[str]]:
+    """Of the objects of each query, those that are referred to as `#…`."""
+    root = etree.fromstring(answer.content)
+    every = root.xpath("//@*[local-name() = 'id']")
+    assert len(every) == len(set(every))
+    return [[member.get("{http://www.w3.org/1999/xlink}href") or member[0].get("{http://www.opengis.net/gml/3.2}id")
+             for member in part.findall("{*}member")] for part in root.findall("{*}member/{*}FeatureCollection")]
+
+
+def test_a_feature_that_two_queries_find_is_written_once(node: Node) -> None:
+    """WFS 2.0, 11.3.3.5."""
+    twice = get(node, TYPENAMES="dzialki,dzialki", RESOURCEID="dzialki.47")
+    assert identifiers(twice) == [["dzialki.47"], ["#dzialki.47"]] and parts(twice) == ["1", "1"]
+    few, some, none = (text_filter(compared("PropertyIsLessThan", "porzadek", limit)) for limit in ("2", "4", "0"))
+    asked = {"TYPENAMES": "(dzialki)(budynki)(dzialki)(dzialki)", "FILTER": f"({few})()({none})({some})"}
+    buildings, first, second = ["budynki.1", "budynki.2"], ["dzialki.1", "dzialki.2"], ["dzialki.3", "dzialki.4"]
+    found = get(node, **asked)
+    assert identifiers(found) == [first, buildings, [], ["#dzialki.1", "#dzialki.2", *second]]
+    assert parts(found) == ["2", "2", "0", "4"] and etree.fromstring(found.content).get("numberReturned") == "8"
+    page = get(node, STARTINDEX=1, COUNT=5, **asked)
+    assert identifiers(page) == [first[1:], buildings, [], ["dzialki.1", "#dzialki.2"]]
+
+
+def test_a_type_is_described_once(node: Node) -> None:
+    root = etree.fromstring(get(node, TYPENAMES="dzialki,dzialki", COUNT=1).content)
+    places = root.get("{http://www.w3.org/2001/XMLSchema-instance}schemaLocation").split()
+    assert places[1].endswith("TYPENAMES=sdi:dzialki")
+    schema = get(node, REQUEST="DescribeFeatureType", TYPENAMES="dzialki,budynki,sdi:dzialki")
+    names = [e.get("name") for e in etree.fromstring(schema.content).findall("{*}element")]
+    assert names == ["dzialki", "budynki"]
+
+
 # Files
 
 def layers(answer: httpx.Response, folder: Path) -> dict[str, int]:
