@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
 from datetime import UTC
 from urllib.parse import parse_qsl
 
@@ -37,6 +39,9 @@ CAPABILITIES_KEPT = 16
 
 # GetFeatureInfo asks at a point, which MapServer calls a degenerate rectangle each time.
 fastcgi.log.addFilter(lambda record: "Warning: degenerate rect" not in record.getMessage())
+
+# MapServer always offers these; what the normaliser refuses is answered in XML, so all is.
+_EXCEPTIONS_AS_IMAGES = re.compile(rb"\s*<Format>(?:INIMAGE|BLANK|application/vnd\.ogc\.se_(?:inimage|blank))</Format>")
 
 _FORM = "application/x-www-form-urlencoded"
 _BUSY = Text(pl="Usługa chwilowo nie odpowiada; proszę spróbować później",
@@ -103,6 +108,7 @@ class Wms:
         body, media_type = kept[key]
         for mark, text in (await asyncio.to_thread(self._times, published.tenant)).items():
             body = body.replace(mark.encode(), text.encode())
+        body = _EXCEPTIONS_AS_IMAGES.sub(b"", body)
         return Response(body, headers={"Cache-Control": "no-cache"}, media_type=media_type)
 
     def _times(self, tenant: Tenant) -> dict[str, str]:
@@ -133,7 +139,7 @@ class Wms:
         return Response(featureinfo.geojson(found, crs), media_type=wanted, headers=headers)
 
     async def ask(self, normal: Normal, published: Published, language: Language) -> Answer:
-        """Let a worker answer. Raises NoAnswer, also where MapServer shows its own page instead of an answer."""
+        """Let a worker answer. Raises NoAnswer, also where MapServer shows its own page, or failed at a query."""
         name = as_of_file(language) if AS_OF.upper() in normal.parameters else f"{CODES[language]}.map"
         mapfile = published.folder / "wms" / name
         environment = fastcgi.environment("GET", normal.query(str(mapfile)))
@@ -141,7 +147,16 @@ class Wms:
         if (answer.header("Content-Type") or "").startswith("text/html"):
             page = b"".join([piece async for piece in answer.body])
             raise NoAnswer(500, f"{mapfile}: {page[-400:].decode('utf-8', 'replace')}")
-        return answer
+        if normal.request == "GetCapabilities" or "xml" not in (answer.header("Content-Type") or ""):
+            return answer
+        report = b"".join([piece async for piece in answer.body])
+        if b"Check server logs" in report:  # what it says of a query that fails
+            raise NoAnswer(500, f"{mapfile}: {report[-400:].decode('utf-8', 'replace')}")
+        return replace(answer, body=_at_once(report))
+
+
+async def _at_once(body: bytes) -> AsyncGenerator[bytes]:
+    yield body
 
 
 class _Passed(Exception):

@@ -42,10 +42,10 @@ def missing(parameter: str) -> OwsError:
                     parameter.lower())
 
 
-def invalid(parameter: str, value: str, allowed: str) -> OwsError:
+def invalid(parameter: str, value: str, allowed: str, code: str = "InvalidParameterValue") -> OwsError:
     """A parameter has a value that cannot be used; `allowed` says what can."""
     return OwsError(
-        "InvalidParameterValue",
+        code,
         Text(pl=f"{parameter}={value[:80]}: dozwolone: {allowed}", en=f"{parameter}={value[:80]}: allowed: {allowed}"),
         parameter.lower(),
     )

@@ -107,6 +107,13 @@ def tenant_layers(tenant: Tenant) -> Iterator[Layer]:
         yield from layers_of(feature_type)
 
 
+def layer_names(tenant: Tenant) -> dict[str, str]:
+    """Every name that a request may give a layer of the tenant or a group of them, by itself in lower case."""
+    names = {tenant.id, *tenant.register_ids}
+    names |= {name for layer in tenant_layers(tenant) for name in (layer.feature_type.name, layer.name)}
+    return {name.lower(): name for name in names}
+
+
 def _expression(column: Column) -> sql.Composable:
     name = sql.Identifier(column.name)
     match column.type:

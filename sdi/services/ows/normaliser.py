@@ -15,19 +15,18 @@ from urllib.parse import quote
 from sdi.model.region import Tenant
 from sdi.model.text import Language, Text
 from sdi.services.ows.exceptions import OwsError, invalid, missing
-from sdi.services.ows.layers import AS_OF
-from sdi.services.ows.mapfile import CODES
+from sdi.services.ows.layers import AS_OF, layer_names
+from sdi.services.ows.mapfile import CODES, SRS
 from sdi.services.ows.media import compared
 from sdi.services.ows.wms import IMAGES, INFO_FORMATS, LAYERS_MAX, SIZE_MAX, STYLE
 
 WMS_VERSIONS = ("1.3.0", "1.1.1", "1.1.0")
 
-_WMS_REQUESTS = ("GetCapabilities", "GetMap", "GetFeatureInfo", "GetLegendGraphic", "DescribeLayer", "GetStyles")
+_WMS_REQUESTS = ("GetCapabilities", "GetMap", "GetFeatureInfo", "GetLegendGraphic", "GetStyles")
 
 _WMS_KNOWN = frozenset(
-    "SERVICE VERSION REQUEST LAYERS STYLES SRS CRS BBOX WIDTH HEIGHT FORMAT TRANSPARENT BGCOLOR EXCEPTIONS "
-    "QUERY_LAYERS INFO_FORMAT FEATURE_COUNT X Y I J LAYER STYLE RULE SCALE SLD_VERSION UPDATESEQUENCE MAP_RESOLUTION "
-    "DPI".split()
+    "SERVICE VERSION REQUEST LAYERS STYLES SRS CRS BBOX WIDTH HEIGHT FORMAT TRANSPARENT BGCOLOR QUERY_LAYERS "
+    "INFO_FORMAT FEATURE_COUNT X Y I J LAYER STYLE RULE SCALE SLD_VERSION UPDATESEQUENCE MAP_RESOLUTION DPI".split()
 )
 _CRS = re.compile(r"http://www\.opengis\.net/(?:def/crs/EPSG/[0-9.]+/|gml/srs/epsg\.xml#)(\d+)")
 _IMAGE_ALIASES = {"image/jpg": "image/jpeg", "image/png8": IMAGES[1], "png": "image/png", "jpeg": "image/jpeg",
@@ -74,17 +73,21 @@ def wms(parameters: Mapping[str, str], tenant: Tenant) -> Normal:
                                                          en="This service takes no styles of the client (SLD)"), name)
     kept = {key: value for key, value in given.items() if key in _WMS_KNOWN}
     request = kept["REQUEST"]
+    _resolution(kept)
     if request == "GetCapabilities":
-        return Normal(kept | {"LANGUAGE": CODES[language(parameters, tenant)]})
+        version = _negotiated(kept.get("VERSION", WMS_VERSIONS[0]))
+        return Normal(kept | {"VERSION": version, "LANGUAGE": CODES[language(parameters, tenant)]})
     _version(kept)
+    _layers(kept, tenant)
     for key in ("CRS", "SRS"):
         if key in kept:
             kept[key] = re.sub(r"^urn:ogc:def:crs:(EPSG|OGC):[^:]*:", r"\1:", _CRS.sub(r"EPSG:\1", kept[key]))
-    if "WIDTH" in kept or "HEIGHT" in kept or request in ("GetMap", "GetFeatureInfo"):
+    of_map = request in ("GetMap", "GetFeatureInfo")
+    if "WIDTH" in kept or "HEIGHT" in kept or of_map:
         for key in ("WIDTH", "HEIGHT"):
-            if not re.fullmatch(r"\d{1,5}", kept.get(key, "")) or not 1 <= int(kept[key]) <= SIZE_MAX:
-                raise invalid(key, kept[key], f"1–{SIZE_MAX}") if key in kept else missing(key)
-    if request in ("GetMap", "GetFeatureInfo"):
+            # BEWARE: of a map one pixel wide or high MapServer draws nothing, or sends NaN to PostGIS.
+            _whole(kept, key, 2 if of_map else 1, SIZE_MAX)
+    if of_map:
         _map(kept)
         if (moment := as_of(parameters.get("TIME", ""))) is not None:
             kept[AS_OF.upper()] = moment
@@ -93,6 +96,9 @@ def wms(parameters: Mapping[str, str], tenant: Tenant) -> Normal:
     if request == "GetFeatureInfo":
         kept["INFO_FORMAT"] = _info_format(kept)
         kept["FORMAT"] = IMAGES[0]
+        _point(kept)
+        if "FEATURE_COUNT" in kept:
+            _whole(kept, "FEATURE_COUNT", 1, 2**31 - 1)
     return Normal(kept)
 
 
@@ -102,6 +108,7 @@ def _map(kept: dict[str, str]) -> None:
     for name in ("LAYERS", crs, "BBOX"):
         if not kept.get(name):
             raise missing(name)
+    kept[crs] = _reference_system(kept[crs], crs)
     if kept["LAYERS"].count(",") >= LAYERS_MAX:
         raise invalid("LAYERS", kept["LAYERS"], f"1–{LAYERS_MAX}")
     styles = kept.setdefault("STYLES", "").split(",")
@@ -112,6 +119,55 @@ def _map(kept: dict[str, str]) -> None:
     if any(styles) and len(styles) != len(kept["LAYERS"].split(",")):
         raise invalid("STYLES", kept["STYLES"], f"{STYLE} × LAYERS")
     kept["STYLES"] = ""
+
+
+def _reference_system(asked: str, name: str) -> str:
+    """The code that MapServer knows for CRS or SRS. It draws an empty map in some that are not offered."""
+    code = asked.strip().upper().replace("OGC:CRS84", "CRS:84")
+    offered = (*SRS.split(), "CRS:84")
+    if code not in offered:
+        raise invalid(name, asked, ", ".join(offered), f"Invalid{name}")  # WMS 1.3.0 table E.1, 1.1.1 annex A.3
+    # MapServer takes CRS:84 in 1.3.0 only; before, longitude is first in EPSG:4326 too.
+    return "EPSG:4326" if (name, code) == ("SRS", "CRS:84") else code
+
+
+def _layers(kept: dict[str, str], tenant: Tenant) -> None:
+    """Names of layers as they are published: MapServer takes any case, and passes over some that are not there."""
+    known = layer_names(tenant)
+    for key in ("LAYERS", "QUERY_LAYERS", "LAYER"):
+        if key in kept:
+            asked = [kept[key]] if key == "LAYER" else kept[key].split(",")
+            wrong = next((name for name in asked if name.lower() not in known), None)
+            if wrong is not None:
+                raise OwsError("LayerNotDefined", Text(pl=f"Nie ma warstwy {wrong[:80]!r}",
+                                                       en=f"There is no layer {wrong[:80]!r}"), key.lower())
+            kept[key] = ",".join(known[name.lower()] for name in asked)
+
+
+def _point(kept: dict[str, str]) -> None:
+    """The point of GetFeatureInfo; the names of another version do too. MapServer takes any text for a number."""
+    for name, other, size in (("I", "X", "WIDTH"), ("J", "Y", "HEIGHT")):
+        if kept["VERSION"] != "1.3.0":
+            name, other = other, name
+        value = kept.pop(other, None)
+        if value is not None:
+            kept.setdefault(name, value)
+        _whole(kept, name, 0, int(kept[size]) - 1, "InvalidPoint")
+
+
+def _whole(kept: Mapping[str, str], name: str, least: int, most: int, code: str = "InvalidParameterValue") -> None:
+    """Raise OwsError unless the parameter is a whole number within bounds."""
+    if name not in kept:
+        raise missing(name)
+    if not re.fullmatch("[0-9]{1,10}", kept[name]) or not least <= int(kept[name]) <= most:
+        raise invalid(name, kept[name], f"{least}–{most}", code)
+
+
+def _resolution(kept: Mapping[str, str]) -> None:
+    """MAP_RESOLUTION within the bounds of MapServer, which shows a page of its own beyond them."""
+    asked = kept.get("MAP_RESOLUTION", "91")
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{0,9})?", asked) or not 10 <= float(asked) <= 1000:
+        raise invalid("MAP_RESOLUTION", asked, "10–1000")
 
 
 def as_of(time: str) -> str | None:
@@ -139,9 +195,7 @@ def _image(asked: str | None) -> str:
     wanted = re.sub(r";\s*", "; ", asked.strip().lower())
     wanted = _IMAGE_ALIASES.get(wanted, wanted)
     if wanted not in IMAGES:
-        allowed = ", ".join(IMAGES)
-        raise OwsError("InvalidFormat", Text(pl=f"FORMAT={asked[:80]}: dozwolone: {allowed}",
-                                             en=f"FORMAT={asked[:80]}: allowed: {allowed}"), "format")
+        raise invalid("FORMAT", asked, ", ".join(IMAGES), "InvalidFormat")
     return wanted
 
 
@@ -182,3 +236,11 @@ def _version(kept: dict[str, str]) -> None:
         raise missing("VERSION")
     if kept["VERSION"] not in WMS_VERSIONS:
         raise invalid("VERSION", kept["VERSION"], ", ".join(WMS_VERSIONS))
+
+
+def _negotiated(asked: str) -> str:
+    """The version of the capabilities: the highest not above the one asked for, else the lowest (WMS 1.3.0, 6.2.4)."""
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,4}){1,2}", asked):
+        raise invalid("VERSION", asked, ", ".join(WMS_VERSIONS))
+    most = (*map(int, asked.split(".")), 0)
+    return next((known for known in WMS_VERSIONS if tuple(map(int, known.split("."))) <= most), WMS_VERSIONS[-1])

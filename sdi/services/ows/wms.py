@@ -84,7 +84,7 @@ def _map(publication: Publication, tenant: Tenant, language: Language, *, as_of:
         "wms_srs": f"{SRS} CRS:84",
         "wms_getmap_formatlist": "png,png8,jpeg,webp",
         "wms_layerlimit": str(LAYERS_MAX),
-        "wms_getlegendgraphic_formatlist": "image/png,image/jpeg",
+        "wms_getlegendgraphic_formatlist": ",".join(IMAGES),
         "wms_getfeatureinfo_formatlist": ",".join(INFO_FORMATS),
         "wms_feature_info_mime_type": "text/html",
         "wms_sld_enabled": "false",
