@@ -123,7 +123,7 @@ class Wms:
         async def ask(parameters: dict[str, str]) -> bytes:
             answer = await self.ask(Normal(parameters), published, language)
             body = b"".join([piece async for piece in answer.body])
-            if "json" not in (answer.header("Content-Type") or ""):
+            if "xml" in (answer.header("Content-Type") or ""):
                 raise _Passed(Response(body, answer.status, media_type=answer.header("Content-Type")))
             return body
 

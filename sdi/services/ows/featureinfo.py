@@ -1,13 +1,14 @@
 """GetFeatureInfo as GeoJSON and HTML.
 
-MapServer writes GeoJSON for one layer only (GDAL's driver holds one), so each layer is asked by itself; the page is
-rendered from the same answer, with the titles of attributes and codes that the registers declare.
+MapServer writes GeoJSON for one layer only (GDAL's driver holds one), so it is asked for each layer that has something
+there; the page is rendered from the same answer, with the titles of attributes and codes that the registers declare.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -15,7 +16,6 @@ from jinja2 import Environment, PackageLoader
 
 from sdi.model.region import Region, Tenant
 from sdi.model.text import Language, Text
-from sdi.services.ows.exceptions import OwsError
 from sdi.services.ows.layers import Layer, tenant_layers
 from sdi.services.ows.wms import GEOJSON
 from sdi.store.columns import ID
@@ -29,22 +29,21 @@ Ask = Callable[[dict[str, str]], Awaitable[bytes]]
 Found = list[tuple[Layer, dict[str, Any]]]
 """Features as GeoJSON objects, each with its layer."""
 
+_TEXT_LAYER = re.compile(r"^Layer '(.+)'$", re.MULTILINE)
+"""Where the features of a layer begin in MapServer's text. A value that looks like it only has one more layer asked."""
+
 _PAGES = Environment(loader=PackageLoader("sdi.services.ows"), autoescape=True)
 _NOTHING = Text(pl="W tym miejscu nie ma obiektów widocznych warstw.", en="No object of the visible layers is here.")
 
 
 def queried(tenant: Tenant, names: Sequence[str]) -> list[Layer]:
-    """The layers that names of layers, feature types, registers or the root stand for. Raises OwsError."""
+    """The layers that names of layers, feature types, registers or the root stand for."""
     found: dict[str, Layer] = {}
     for name in names:
-        layers = [
-            layer for layer in tenant_layers(tenant)
+        found |= {
+            layer.name: layer for layer in tenant_layers(tenant)
             if name in (layer.name, layer.feature_type.name, layer.feature_type.register_id, tenant.id)
-        ]
-        if not layers:
-            raise OwsError("LayerNotDefined", Text(pl=f"Nie ma warstwy {name[:80]!r}",
-                                                   en=f"There is no layer {name[:80]!r}"), "query_layers")
-        found |= {layer.name: layer for layer in layers}
+        }
     return list(found.values())
 
 
@@ -61,6 +60,11 @@ async def features(parameters: dict[str, str], tenant: Tenant, ask: Ask) -> Foun
         return [(layer, feature | {"properties": _typed(layer, feature["properties"])}) for feature in found]
 
     layers = queried(tenant, parameters["QUERY_LAYERS"].split(","))
+    if len(layers) > 1:
+        # Asking all at once takes hardly longer than asking one, and most layers of a group have nothing at a point.
+        text = (await ask(parameters | {"INFO_FORMAT": "text/plain"})).decode("utf-8", "replace")
+        there = set(_TEXT_LAYER.findall(text))
+        layers = [layer for layer in layers if layer.name in there]
     return [feature for found in await asyncio.gather(*map(one, layers)) for feature in found]
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
+import re
+from collections import Counter
 
 import httpx
 import psycopg
@@ -12,6 +15,7 @@ from lxml import etree
 from PIL import Image
 
 from sdi.services.ows import fastcgi
+from sdi.services.ows.app import Wms
 from sdi.services.ows.normaliser import Normal
 from sdi.services.ows.wms import IMAGES
 from tests.services.ows.conftest import CORNER, Node
@@ -157,6 +161,41 @@ def test_legends_in_each_format(node: Node) -> None:
     refused = node.get("powiat/wms", **LEGEND | {"FORMAT": "image/gif"})
     assert fault(refused) == ("InvalidFormat", "format") and ", ".join(IMAGES) in refused.text
     assert fault(node.get("powiat/wms", **LEGEND | {"LAYER": "nope"})) == ("LayerNotDefined", "layer")
+
+
+@pytest.mark.parametrize("count", [1, 5])
+@pytest.mark.parametrize("layer", ["powiat", "egib", "gesut", "budynki,dzialki"])
+def test_a_group_has_the_same_objects_in_all_formats(node: Node, layer: str, count: int) -> None:
+    def answer(form: str) -> str:
+        corner = request("EPSG:2180", "1.3.0", layer, window("EPSG:2180", "1.3.0", CORNER[0] + 3, CORNER[1] + 1, 20))
+        return node.get("powiat/wms", **info_of(layers=layer, form=form) | {
+            "BBOX": corner["BBOX"], "FEATURE_COUNT": count}).text
+
+    found = json.loads(answer("application/json"))["features"]
+    expected = Counter(feature["id"] for feature in found)
+    assert bool(expected) and max(Counter(feature["layer"] for feature in found).values()) <= count
+    assert Counter(re.findall(r"^    id = '(.+)'$", answer("text/plain"), re.MULTILINE)) == expected
+    gml = etree.fromstring(answer("application/vnd.ogc.gml").encode())
+    assert Counter(element.text for element in gml.iter("id")) == expected
+    page = answer("text/html")
+    assert all(page.count(f">{name}<") == number for name, number in expected.items())
+
+
+def test_of_a_group_only_layers_that_have_something_are_asked(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    ask = Wms.ask
+
+    async def heard(service: Wms, normal: Normal, *more: object) -> fastcgi.Answer:
+        asked.append(normal.parameters["QUERY_LAYERS"])
+        return await ask(service, normal, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Wms, "ask", heard)
+    for form in ("application/json", "text/html"):
+        asked.clear()
+        assert "b1" in node.get("powiat/wms", **info_of(layers="powiat", form=form)).text
+        assert asked[0] == "powiat" and sorted(asked[1:]) == ["budynki", "dzialki"]
+    node.get("powiat/wms", **info_of(form="application/json"))
+    assert asked[-1] == "budynki" and len(asked) == 4
 
 
 def test_a_query_that_fails_is_our_failure_and_says_nothing_of_logs(node: Node) -> None:
