@@ -8,7 +8,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from lark import Lark
+from lark import Lark, UnexpectedInput
 from lxml import etree
 from pygeofilter import ast
 from pygeofilter.parsers.ecql.parser import ECQLTransformer
@@ -31,8 +31,11 @@ def cql_to_filter(text: str, namespaces: Mapping[str, str], fes_version: str = "
     words = _KEYWORDS.sub(lambda found: found[1] or found[2].upper(), text)
     try:
         tree = _cql().parse(words)
+    except UnexpectedInput as error:
+        rest = text[error.pos_in_stream or 0:][:40]
+        raise FilterError(f"not CQL from {rest!r} on: {text[:400]!r}") from None
     except Exception:
-        raise FilterError(f"not CQL: {text!r}") from None
+        raise FilterError(f"not CQL: {text[:400]!r}") from None
     root = etree.Element(f"{{{namespaces['ogc']}}}Filter", nsmap={"ogc": namespaces["ogc"], "gml": namespaces["gml"]})
     _write(tree, root)
     return root
@@ -40,7 +43,10 @@ def cql_to_filter(text: str, namespaces: Mapping[str, str], fes_version: str = "
 
 @cache
 def _cql() -> Lark:
-    """pygeofilter's ECQL with the precedence of CQL: it ranks AND and OR the same, and knows no NOT before brackets."""
+    """pygeofilter's ECQL with the precedence and the quotes of CQL.
+
+    It ranks AND and OR the same, knows no NOT before brackets, and no quote within a text, which is written twice.
+    """
     parsers = resources.files("pygeofilter.parsers")
     grammar = parsers.joinpath("ecql", "grammar.lark").read_text(encoding="utf-8")
     conditions = """
@@ -48,8 +54,17 @@ def _cql() -> Lark:
         ?conjunction: negation | conjunction "AND" negation -> and_
         ?negation: predicate | "NOT" negation -> not_ | "(" condition ")"
         ?predicate:"""
-    return Lark(conditions + grammar.partition("?predicate:")[2], start="condition", parser="lalr",
-                maybe_placeholders=False, transformer=ECQLTransformer(), import_paths=[str(parsers)])
+    rest = re.sub("(?m)^SINGLE_QUOTED:.*$", "SINGLE_QUOTED: /'(?:[^']|'')*'/", grammar.partition("?predicate:")[2])
+    return Lark(conditions + rest, start="condition", parser="lalr", maybe_placeholders=False,
+                transformer=_Transformer(), import_paths=[str(parsers)])
+
+
+class _Transformer(ECQLTransformer):  # type: ignore[misc]
+    """pygeofilter's, for texts that hold quotes."""
+
+    def SINGLE_QUOTED(self, token: str) -> str:
+        """The text between the quotes."""
+        return token[1:-1].replace("''", "'")
 
 
 def _write(node: Any, parent: etree._Element) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 import warnings
 from functools import cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 from lxml import etree
 
 from sdi.services.csw.cql import cql_to_filter
-from sdi.services.csw.filters import compile_filter
+from sdi.services.csw.filters import FilterError, compile_filter
 
 with warnings.catch_warnings():
     # pycsw imports cgi and pkg_resources, and calls its own profiles' imports at the first request.
@@ -40,6 +41,8 @@ def apply() -> None:
     """Put every patch in place; safe to call again."""
     fes1.parse = fes2.parse = parse_filter
     csw2.cql2fes = csw3.cql2fes = cql_to_filter
+    csw2.Csw2._parse_constraint = csw3.Csw3._parse_constraint = parse_constraint
+    csw2.Csw2.exceptionreport, csw3.Csw3.exceptionreport = exception_report_2, exception_report_3
     csw2.etree = csw3.etree = _Etree()
     APISO.get_extendedcapabilities = extended_capabilities
     APISO.write_record = whole_record
@@ -56,6 +59,38 @@ def parse_filter(element: Any, queryables: Any, *_: Any, **__: Any) -> tuple[str
     they round boxes to hundredths of a degree and write coordinates into the SQL text; FES 2.0 takes GML 3.1 only.
     """
     return compile_filter(element, queryables)
+
+
+def parse_constraint(interface: Any, element: Any) -> dict[str, Any] | str:
+    """In place of _parse_constraint of Csw2 and Csw3, for a posted constraint; what is wrong with it is a text.
+
+    They keep to themselves what is wrong with CQL.
+    """
+    asking = interface.parent
+    for child in element.iterchildren("{*}Filter", "{*}CqlText"):
+        try:
+            if etree.QName(child).localname == "CqlText":
+                child = cql_to_filter(child.text or "", asking.context.namespaces)
+            where, values = compile_filter(child, asking.repository.queryables["_all"])
+        except FilterError as error:
+            return f"Invalid Filter request: {error}"
+        return {"where": where, "values": values}
+    return {}
+
+
+def exception_report_2(interface: Any, code: str, locator: str, text: str) -> Any:
+    """In place of Csw2.exceptionreport, which is not told what is wrong with a constraint in CQL."""
+    return _report_2(interface, code, locator, _with_reason(text))
+
+
+def exception_report_3(interface: Any, code: str, locator: str, text: str) -> Any:
+    """In place of Csw3.exceptionreport, see exception_report_2."""
+    return _report_3(interface, code, locator, _with_reason(text))
+
+
+def _with_reason(text: str) -> str:
+    reason = sys.exception()  # pycsw reports while it handles what went wrong
+    return f"{text}: {reason}" if isinstance(reason, FilterError) and str(reason) not in text else text
 
 
 class _Etree:
@@ -153,6 +188,7 @@ def search_description(search: Any, element: Any, config: Any) -> Any:
 
 
 _write_atom, _to_opensearch = atom.write_record, OpenSearch.response_csw2opensearch
+_report_2, _report_3 = csw2.Csw2.exceptionreport, csw3.Csw3.exceptionreport
 
 CswServer = server.Csw
 """pycsw's server, imported with its warnings silenced."""

@@ -15,6 +15,10 @@ from sdi.db.queries import query
 MAX_RECORDS = 1000
 """Most records in one answer; a client that asks for more gets the rest by `nextRecord`."""
 
+COMMON_QUERYABLES = ("Subject", "Title", "Abstract", "AnyText", "Format", "Identifier", "Modified", "Type",
+                     "BoundingBox", "CRS")
+"""What each catalogue can be asked for by these names, without a prefix (OGC 07-006r1, table 1)."""
+
 
 class Repository:
     """What pycsw expects of `repository.source` (pycsw.core.repository.Repository), for reading only.
@@ -32,7 +36,8 @@ class Repository:
             for group, properties in typename["queryables"].items():
                 self.queryables.setdefault(group, {}).update(properties)
         everything = {name: entry for group in self.queryables.values() for name, entry in group.items()}
-        self.queryables["_all"] = everything | context.md_core_model["mappings"]
+        plain = {name: everything[f"apiso:{name}"] for name in COMMON_QUERYABLES}
+        self.queryables["_all"] = everything | plain | context.md_core_model["mappings"]
         self.columns = frozenset(context.md_core_model["mappings"].values())
 
     def query_ids(self, ids: list[str]) -> list[SimpleNamespace]:

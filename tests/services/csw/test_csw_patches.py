@@ -115,3 +115,14 @@ def test_ecql_has_one_precedence_and_no_negated_brackets() -> None:
     assert type(tree).__name__ == "And"
     with pytest.raises(UnexpectedInput):
         ecql.parse("NOT (a = 1 OR b = 2)")
+
+
+def test_ecql_knows_no_quote_within_a_text() -> None:
+    with pytest.raises(UnexpectedInput):
+        ecql.parse("a = 'it''s'")
+
+
+def test_what_is_wrong_with_cql_is_kept_secret() -> None:
+    for version in ("csw2", "csw3"):
+        source = inspect.getsource(upstream(f"pycsw.ogc.csw.{version}"))
+        assert "'constraint', 'Invalid Filter syntax')" in source and "return 'Invalid CQL request'" in source

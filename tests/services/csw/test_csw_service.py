@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 import httpx
 import pytest
@@ -192,6 +193,11 @@ CQL = {
     "apiso:Denominator between 400 and 1000": 1,
     "dct:modified >= '2020-01-01'": 5,
     "dct:modified >= '2100-01-01'": 0,
+    "dc:title = 'it''s'": 0,
+    "dc:title like '%''x''%' and dc:type = 'service'": 4,
+    "AnyText like '%lubicz%' and Type = 'service' and not Title like '%WFS%'": 3,
+    "Identifier is null or Abstract is null or Subject is null or Modified is null": 0,
+    "BBOX(BoundingBox, 18.7, 52.95, 18.75, 53.0) and (Format is null or CRS is null or Format like '%')": 1,
 }
 
 
@@ -228,6 +234,43 @@ def test_mistakes_are_exception_reports(
     client: httpx.Client, changed: dict[str, str], code: str, locator: str | None
 ) -> None:
     assert fault(client.get("/lubicz/csw", params=RECORDS | changed)) == (code, locator)
+
+
+WRONG_CQL = {
+    "dc:title ~ 1": "not CQL from '~ 1' on",
+    "dc:title = 'x": "not CQL from",
+    "nothing = 'x'": "no queryable property 'nothing'",
+    "dct:modified > 'May'": "'May' is not a date",
+    "INTERSECTS(ows:BoundingBox, POINT(1 2))": "is not supported here",
+}
+
+
+def cql_by_each_way(client: httpx.Client, text: str) -> list[etree._Element]:
+    """The answers to a constraint in CQL by GET and by POST, in both versions."""
+    found = []
+    for version, namespace, more in (("2.0.2", "2.0.2", ' resultType="results"'), ("3.0.0", "3.0", "")):
+        prefix = "csw" if more else "csw30"
+        found.append(client.get("/lubicz/csw", params=RECORDS | {
+            "version": version, "typeNames": f"{prefix}:Record", "constraint": text, "constraintLanguage": "CQL_TEXT"}))
+        found.append(client.post("/lubicz/csw", content=(
+            f'<{prefix}:GetRecords xmlns:{prefix}="http://www.opengis.net/cat/csw/{namespace}" service="CSW"'
+            f' version="{version}"{more}><{prefix}:Query typeNames="{prefix}:Record"><{prefix}:ElementSetName>full'
+            f'</{prefix}:ElementSetName><{prefix}:Constraint version="1.1.0">'
+            f"<{prefix}:CqlText>{escape(text)}</{prefix}:CqlText></{prefix}:Constraint></{prefix}:Query></{prefix}:GetRecords>")))
+    return [etree.fromstring(answer.content) for answer in found]
+
+
+@pytest.mark.parametrize("text", WRONG_CQL)
+def test_what_is_wrong_with_cql_is_said(client: httpx.Client, text: str) -> None:
+    for answer in cql_by_each_way(client, text):
+        exception = next(answer.iter("{*}Exception"))
+        assert exception.get("exceptionCode") == "InvalidParameterValue"
+        assert WRONG_CQL[text] in exception[0].text
+
+
+def test_cql_means_the_same_each_way(client: httpx.Client) -> None:
+    for answer in cql_by_each_way(client, "Title like '%''x''%' and dc:type <> 'service'"):
+        assert len(identifiers(answer)) == 1
 
 
 def test_posted_mistakes_are_exception_reports(client: httpx.Client) -> None:
