@@ -124,7 +124,7 @@ def respond(pool: ConnectionPool, published: Published, query: str, body: bytes,
     if version == "3.0.0" and ATOM in accept and parameters.get("request") in ("GetRecords", "GetRecordById"):
         parameters.setdefault("outputformat", ATOM)
     server = Server(pool, published, _configurations(published), parameters, version)
-    if fault := _posted_fault(body) if body else _fault(parameters, version):
+    if fault := _posted_fault(body, version) if body else _fault(parameters, version):
         return server.refuse(*fault)
     parameters.pop("language", None)  # spoken for above; INSPIRE: one that is not supported means the default
     if "acceptversions" in parameters:
@@ -165,10 +165,10 @@ def _fault(parameters: Mapping[str, str], version: str) -> tuple[str, str, str] 
     accepted = parameters.get("acceptversions")
     if accepted and not set(accepted.split(",")) & set(VERSIONS):
         return "VersionNegotiationFailed", "acceptversions", f"Supported versions: {', '.join(VERSIONS)}"
-    return _miscounted(parameters)
+    return _miscounted(parameters, version)
 
 
-def _posted_fault(body: bytes) -> tuple[str, str, str] | None:
+def _posted_fault(body: bytes, version: str) -> tuple[str, str, str] | None:
     try:
         root: Any = etree.fromstring(body, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
     except etree.XMLSyntaxError as error:
@@ -176,14 +176,18 @@ def _posted_fault(body: bytes) -> tuple[str, str, str] | None:
     if next(root.iter("{*}ResponseHandler"), None) is not None:
         return "InvalidParameterValue", "ResponseHandler", "The element ResponseHandler is not supported"
     asked = next(root.iter("{*}GetRecords"), None)
-    return None if asked is None else _miscounted({name.lower(): value for name, value in asked.attrib.items()})
+    if asked is None:
+        return None
+    return _miscounted({name.lower(): value for name, value in asked.attrib.items()}, version)
 
 
-def _miscounted(parameters: Mapping[str, str]) -> tuple[str, str, str] | None:
+def _miscounted(parameters: Mapping[str, str], version: str) -> tuple[str, str, str] | None:
     for name, lowest in (("startposition", 1), ("maxrecords", 0), ("updatesequence", 0)):
         value = parameters.get(name, "").strip()
         number = _whole(value)
-        if value and value != "unlimited" and (number is None or number < lowest):
+        if (name, version, value) == ("maxrecords", "3.0.0", "unlimited"):
+            continue
+        if value and (number is None or number < lowest):
             return "InvalidParameterValue", name, f"{name}={value[:80]}: expected a whole number from {lowest}"
     return None
 

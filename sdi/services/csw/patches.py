@@ -25,6 +25,7 @@ with warnings.catch_warnings():
     from pycsw.ogc.csw import csw2, csw3
     from pycsw.ogc.fes import fes1, fes2
     from pycsw.opensearch import OpenSearch
+    from pycsw.plugins import outputschemas
     from pycsw.plugins.outputschemas import atom
     from pycsw.plugins.profiles.apiso.apiso import APISO
 
@@ -33,6 +34,8 @@ CSW_3 = "http://www.opengis.net/cat/csw/3.0"
 GML_3_2 = "http://www.opengis.net/gml/3.2"
 ATOM = "http://www.w3.org/2005/Atom"
 OWS_2 = "http://www.opengis.net/ows/2.0"
+OUTPUT_SCHEMAS = ["atom", "fgdc", "gm03"]
+"""Those of pycsw but DIF, at which it fails: it asks for a function that it no longer has."""
 INSPIRE_DS = "http://inspire.ec.europa.eu/schemas/inspire_ds/1.0"
 INSPIRE_COMMON = "http://inspire.ec.europa.eu/schemas/common/1.0"
 
@@ -43,6 +46,8 @@ def apply() -> None:
     csw2.cql2fes = csw3.cql2fes = cql_to_filter
     csw2.Csw2._parse_constraint = csw3.Csw3._parse_constraint = parse_constraint
     csw2.Csw2.exceptionreport, csw3.Csw3.exceptionreport = exception_report_2, exception_report_3
+    csw2.Csw2.getrecords = records
+    outputschemas.__all__ = OUTPUT_SCHEMAS
     csw2.etree = csw3.etree = _Etree()
     APISO.get_extendedcapabilities = extended_capabilities
     APISO.write_record = whole_record
@@ -91,6 +96,15 @@ def exception_report_3(interface: Any, code: str, locator: str, text: str) -> An
 def _with_reason(text: str) -> str:
     reason = sys.exception()  # pycsw reports while it handles what went wrong
     return f"{text}: {reason}" if isinstance(reason, FilterError) and str(reason) not in text else text
+
+
+def records(interface: Any) -> Any:
+    """In place of Csw2.getrecords, which calls record 1 the next one when asked for records beyond the last."""
+    answer = _records(interface)
+    results = answer.find("{*}SearchResults")
+    if results is not None and int(results.get("numberOfRecordsMatched")) < int(interface.parent.kvp["startposition"]):
+        results.set("nextRecord", "0")
+    return answer
 
 
 class _Etree:
@@ -188,7 +202,7 @@ def search_description(search: Any, element: Any, config: Any) -> Any:
 
 
 _write_atom, _to_opensearch = atom.write_record, OpenSearch.response_csw2opensearch
-_report_2, _report_3 = csw2.Csw2.exceptionreport, csw3.Csw3.exceptionreport
+_report_2, _report_3, _records = csw2.Csw2.exceptionreport, csw3.Csw3.exceptionreport, csw2.Csw2.getrecords
 
 CswServer = server.Csw
 """pycsw's server, imported with its warnings silenced."""

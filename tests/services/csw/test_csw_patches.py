@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import warnings
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
@@ -14,6 +15,7 @@ import pytest
 from lark import UnexpectedInput
 from lxml import etree
 from pycsw import server
+from pycsw.core import util
 from pycsw.core.util import bbox2wktpolygon
 from pygeofilter.parsers import ecql
 
@@ -126,3 +128,13 @@ def test_what_is_wrong_with_cql_is_kept_secret() -> None:
     for version in ("csw2", "csw3"):
         source = inspect.getsource(upstream(f"pycsw.ogc.csw.{version}"))
         assert "'constraint', 'Invalid Filter syntax')" in source and "return 'Invalid CQL request'" in source
+
+
+def test_beyond_the_last_record_comes_the_first() -> None:
+    source = inspect.getsource(upstream("pycsw.ogc.csw.csw2").Csw2.getrecords)
+    assert re.search(r"startposition'\]\):\s+returned = '0'\s+nextrecord = '1'", source)
+
+
+def test_dif_asks_for_a_function_that_is_gone() -> None:
+    assert "util.jsonify_links" in inspect.getsource(upstream("pycsw.plugins.outputschemas.dif"))
+    assert not hasattr(util, "jsonify_links")

@@ -212,9 +212,12 @@ FAULTS: list[tuple[dict[str, str], str, str | None]] = [
     ({"request": "Nothing"}, "InvalidParameterValue", "request"),
     ({"version": "9.9.9"}, "InvalidParameterValue", "version"),
     ({"maxRecords": "many"}, "InvalidParameterValue", "maxrecords"),
+    ({"maxRecords": "unlimited"}, "InvalidParameterValue", "maxrecords"),
+    ({"startPosition": "unlimited"}, "InvalidParameterValue", "startposition"),
     ({"startPosition": "0"}, "InvalidParameterValue", "startposition"),
     ({"startPosition": "-1"}, "InvalidParameterValue", "startposition"),
     ({"outputSchema": "http://nowhere"}, "InvalidParameterValue", "outputschema"),
+    ({"outputSchema": "http://gcmd.gsfc.nasa.gov/Aboutus/xml/dif/"}, "InvalidParameterValue", "outputschema"),
     ({"outputFormat": "text/html"}, "InvalidParameterValue", "outputformat"),
     ({"sortBy": "nothing:A"}, "InvalidParameterValue", "sortby"),
     ({"elementSetName": "all"}, "InvalidParameterValue", "elementsetname"),
@@ -271,6 +274,38 @@ def test_what_is_wrong_with_cql_is_said(client: httpx.Client, text: str) -> None
 def test_cql_means_the_same_each_way(client: httpx.Client) -> None:
     for answer in cql_by_each_way(client, "Title like '%''x''%' and dc:type <> 'service'"):
         assert len(identifiers(answer)) == 1
+
+
+@pytest.mark.parametrize("version", ["2.0.2", "3.0.0"])
+def test_each_output_schema_that_is_offered_is_given(client: httpx.Client, version: str) -> None:
+    asked = RECORDS | {"version": version, "typeNames": "csw:Record" if version == "2.0.2" else "Record"}
+    capabilities = etree.fromstring(client.get("/lubicz/csw", params=asked | {"request": "GetCapabilities"}).content)
+    schemas = {value.text for value in capabilities.xpath(
+        "//*[@name='GetRecords']/*[@name='outputSchema']//*[local-name()='Value']")}
+    assert len(schemas) == 5 and not any("dif" in schema for schema in schemas)
+    for schema in schemas:
+        answer = client.get("/lubicz/csw", params=asked | {"outputSchema": schema})
+        results = next(etree.fromstring(answer.content).iter("{*}SearchResults"))
+        assert len(results) == 5, schema
+
+
+@pytest.mark.parametrize(("start", "most", "following"), [
+    ("1", "2", "3"), ("4", "2", "0"), ("6", "2", "0"), ("99", "0", "0"),
+])
+def test_beyond_the_last_record_there_is_no_next_one(
+    client: httpx.Client, start: str, most: str, following: str
+) -> None:
+    answer = get(client, **RECORDS | {"startPosition": start, "maxRecords": most})
+    assert answer.find("csw:SearchResults", NS).get("nextRecord") == following  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("version", ["2.0.2", "3.0"])
+@pytest.mark.parametrize("name", ["startPosition", "maxRecords"])
+def test_posted_numbers_are_bounded(client: httpx.Client, version: str, name: str) -> None:
+    answer = client.post("/lubicz/csw", content=(
+        f'<csw:GetRecords xmlns:csw="http://www.opengis.net/cat/csw/{version}" service="CSW" {name}="{"9" * 20}">'
+        f'<csw:Query typeNames="csw:Record"/></csw:GetRecords>'))
+    assert fault(answer) == ("InvalidParameterValue", name.lower())
 
 
 def test_posted_mistakes_are_exception_reports(client: httpx.Client) -> None:
