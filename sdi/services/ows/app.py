@@ -34,9 +34,6 @@ TIMEOUT_S = 60.0
 CACHE = {"GetMap": "public, max-age=60", "GetLegendGraphic": "public, max-age=3600"}
 """Cache-Control by operation; all else is asked for anew."""
 
-CAPABILITIES_KEPT = 16
-"""Documents kept of one tenant: a few versions in two languages."""
-
 # GetFeatureInfo asks at a point, which MapServer calls a degenerate rectangle each time.
 fastcgi.log.addFilter(lambda record: "Warning: degenerate rect" not in record.getMessage())
 
@@ -97,12 +94,12 @@ class Wms:
 
     async def _capabilities(self, normal: Normal, published: Published, language: Language) -> Response:
         """Capabilities, kept for as long as the publication they describe: MapServer takes a second for 40 layers."""
-        kept: dict[object, tuple[bytes, str | None]] = published.state.setdefault("wms", {})
-        key = (language, *sorted(normal.parameters.items()))
+        kept: dict[tuple[Language, str], tuple[bytes, str | None]] = published.state.setdefault("wms", {})
+        key = language, normal.parameters["VERSION"]
         if key not in kept:
             answer = await self.ask(normal, published, language)
             body = b"".join([piece async for piece in answer.body])
-            if answer.status != 200 or b"ExceptionReport" in body[:1000] or len(kept) >= CAPABILITIES_KEPT:
+            if answer.status != 200 or b"ExceptionReport" in body[:1000]:
                 return Response(body, answer.status, {"Cache-Control": "no-cache"}, answer.header("Content-Type"))
             kept[key] = body, answer.header("Content-Type")
         body, media_type = kept[key]

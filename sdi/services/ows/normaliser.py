@@ -21,6 +21,7 @@ from sdi.services.ows.media import compared
 from sdi.services.ows.wms import IMAGES, INFO_FORMATS, LAYERS_MAX, SIZE_MAX, STYLE
 
 WMS_VERSIONS = ("1.3.0", "1.1.1", "1.1.0")
+"""The latest first."""
 
 _WMS_REQUESTS = ("GetCapabilities", "GetMap", "GetFeatureInfo", "GetLegendGraphic", "GetStyles")
 
@@ -75,8 +76,10 @@ def wms(parameters: Mapping[str, str], tenant: Tenant) -> Normal:
     request = kept["REQUEST"]
     _resolution(kept)
     if request == "GetCapabilities":
-        version = _negotiated(kept.get("VERSION", WMS_VERSIONS[0]))
-        return Normal(kept | {"VERSION": version, "LANGUAGE": CODES[language(parameters, tenant)]})
+        # Nothing else: MapServer has no use for it, but fails at some of it.
+        return Normal({"SERVICE": kept["SERVICE"], "REQUEST": request,
+                       "VERSION": _negotiated(kept.get("VERSION", WMS_VERSIONS[0])),
+                       "LANGUAGE": CODES[language(parameters, tenant)]})
     _version(kept)
     _layers(kept, tenant)
     for key in ("CRS", "SRS"):
@@ -240,7 +243,7 @@ def _version(kept: dict[str, str]) -> None:
 
 def _negotiated(asked: str) -> str:
     """The version of the capabilities: the highest not above the one asked for, else the lowest (WMS 1.3.0, 6.2.4)."""
-    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,4}){1,2}", asked):
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,4}){0,2}", asked):
         raise invalid("VERSION", asked, ", ".join(WMS_VERSIONS))
     most = (*map(int, asked.split(".")), 0)
     return next((known for known in WMS_VERSIONS if tuple(map(int, known.split("."))) <= most), WMS_VERSIONS[-1])

@@ -223,12 +223,14 @@ class Served:
         self.server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off"))
         self.socket = self.server.config.bind_socket()
         self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+        # As in a web worker: what services keep of a tenant outlives the request.
+        self.published = {name: Published(tenant, build / name, region, self.url)
+                          for name, tenant in region.tenants.items()}
         self.thread = threading.Thread(target=lambda: asyncio.run(self.server.serve([self.socket])))
 
     async def answer(self, request: Request) -> Response:
         tenant, protocol = request.path_params["tenant"], request.path_params["protocol"]
-        published = Published(self.region.tenants[tenant], self.build / tenant, self.region, self.url)
-        response: Response = await self.services[protocol].answer(request, published, "")
+        response: Response = await self.services[protocol].answer(request, self.published[tenant], "")
         return response
 
     def __enter__(self) -> Served:

@@ -229,6 +229,31 @@ def test_languages(node: Node) -> None:
         assert f"{node.url}/powiat/wms?language={'eng' if asked == 'eng' else 'pol'}&amp;" in text
 
 
+@pytest.mark.parametrize(("asked", "answered"), [
+    ("1.3.0", "1.3.0"), ("2.0", "1.3.0"), ("1.3", "1.3.0"), ("1.2.9", "1.1.1"), ("1.1.1", "1.1.1"), ("1.1.0", "1.1.0"),
+    ("1.0.0", "1.1.0"), ("0", "1.1.0")])
+def test_the_version_is_negotiated(node: Node, asked: str, answered: str) -> None:
+    answer = node.get("powiat/wms", SERVICE="WMS", REQUEST="GetCapabilities", VERSION=asked)
+    assert etree.fromstring(answer.content).get("version") == answered
+
+
+@pytest.mark.parametrize("asked", ["one", "1.3.0.0", "-1", "1..0", "9" * 5000])
+def test_what_is_no_version_is_refused(node: Node, asked: str) -> None:
+    answer = node.get("powiat/wms", SERVICE="WMS", REQUEST="GetCapabilities", VERSION=asked)
+    assert 'code="InvalidParameterValue"' in answer.text and 'locator="version"' in answer.text
+
+
+def test_capabilities_depend_on_version_and_language_only(node: Node) -> None:
+    """Whatever else is asked, however often: one document is kept, without a mark left to be replaced."""
+    asked = {"SERVICE": "WMS", "REQUEST": "GetCapabilities", "VERSION": "1.3.0"}
+    more = {"LAYERS": "none", "STYLES": "a,b", "BBOX": "1", "EXCEPTIONS": "x", "FORMAT": "text/html"}
+    variants = [asked | more, asked, *(asked | {"WIDTH": str(n), "UPDATESEQUENCE": str(n)} for n in range(20))]
+    found = [node.get("powiat/wms", **variant) for variant in variants]
+    assert {answer.status_code for answer in found} == {200}
+    assert not any("@time-" in answer.text for answer in found)
+    assert len({len(answer.content) for answer in found}) == 1
+
+
 def test_image_formats(node: Node) -> None:
     asked = request("EPSG:2180", "1.3.0", "dzialki", window("EPSG:2180", "1.3.0", *CORNER, 100))
     for form, name in (("image/png", "PNG"), ("image/png; mode=8bit", "PNG"), ("image/jpeg", "JPEG"),
