@@ -50,12 +50,15 @@ order by l.seq
 """
 
 _LATEST = """
-select c.seq, v.committed_at
-from unnest(%(names)s::text[]) as asked (name)
-cross join lateral (
-    select seq, version from sdi.change where feature_type = asked.name and {mine} order by seq desc limit 1
-) c join sdi.version v using (version)
-order by c.seq desc limit 1
+select feed, seq, committed_at
+from sdi.feed left join (
+    select c.seq, v.committed_at
+    from unnest(%(names)s::text[]) as asked (name)
+    cross join lateral (
+        select seq, version from sdi.change where feature_type = asked.name and {mine} order by seq desc limit 1
+    ) c join sdi.version v using (version)
+    order by c.seq desc limit 1
+) last on true
 """
 
 _LAYOUT = struct.Struct(">8s6sqq")
@@ -136,19 +139,19 @@ def changes(reader: Reader, feature_type: str, since: str | None, limit: int, cr
     return ChangePage(features, removed, position.token(feed, scope), position == Position(until))
 
 
-def latest(reader: Reader, feature_types: Sequence[str]) -> tuple[int, datetime | None]:
-    """The number of the tenant's last change in some feature types and when it was committed (UTC); 0 before any.
+def latest(reader: Reader, feature_types: Sequence[str]) -> tuple[UUID, int, datetime | None]:
+    """The feed, the number of the tenant's last change in some feature types (0 before any), its time (UTC).
 
-    What is served of them changes with this number only. Raises UnknownFeatureType, psycopg errors.
+    What is served of them changes with the first two only. Raises UnknownFeatureType, psycopg errors.
     """
     tables = [reader.table(name) for name in feature_types]
-    if not tables:
-        return 0, None
+    mine, values = (tables[0].mine, tables[0].values) if tables else (sql.SQL("true"), {})
     with reader.pool.connection() as connection:
         row = connection.execute(
-            sql.SQL(_LATEST).format(mine=tables[0].mine), {**tables[0].values, "names": [t.name for t in tables]}
-        ).fetchone()
-    return (0, None) if row is None else (row[0], row[1].astimezone(UTC))
+            sql.SQL(_LATEST).format(mine=mine), {**values, "names": [table.name for table in tables]}).fetchone()
+    assert row is not None
+    feed, seq, committed_at = row
+    return feed, seq or 0, committed_at and committed_at.astimezone(UTC)
 
 
 _Part = tuple[list[bytes], list[bytes], Position]

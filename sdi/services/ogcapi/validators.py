@@ -16,8 +16,8 @@ def validators(reader: Reader, feature_types: Sequence[str], representation: obj
     The tag is weak, as answers bear the time and may be compressed. To be made before the answer, which may then be
     newer than its tag, but never older.
     """
-    seq, committed_at = latest(reader, feature_types)
-    tag = blake2b(repr((seq, representation)).encode(errors="surrogatepass"), digest_size=12).hexdigest()
+    feed, seq, committed_at = latest(reader, feature_types)
+    tag = blake2b(repr((feed, seq, representation)).encode(errors="surrogatepass"), digest_size=12).hexdigest()
     # Else caches guess how long the answer stays fresh.
     headers = {"ETag": f'W/"{tag}"', "Cache-Control": "no-cache"}
     return headers if committed_at is None else headers | {"Last-Modified": format_datetime(committed_at, usegmt=True)}

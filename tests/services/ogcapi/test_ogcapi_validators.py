@@ -54,6 +54,20 @@ def test_who_has_it_already_is_told_without_a_query(
         assert response.status_code == 200 and response.headers["ETag"] != tag, path
 
 
+def test_a_database_made_anew_or_set_back_has_other_tags(client: Client, dzialki: Table, database: Database) -> None:
+    """Its changes are numbered as before, but may be others; before the first, too."""
+    def tags() -> set[str]:
+        return {client.get(BASE + path).headers["ETag"] for path in FROM_DATA}
+
+    dzialki.insert([{"id": "a"}])
+    for _ in range(2):
+        before = tags()
+        with database.connect("owner") as connection:
+            connection.execute("update sdi.feed set feed = gen_random_uuid()")
+        assert not tags() & before
+        commit(database, "0415")
+
+
 def test_the_tag_is_of_one_representation(client: Client, dzialki: Table, database: Database) -> None:
     dzialki.insert([{"id": "a"}])
     path = f"{BASE}/collections/dzialki/items"

@@ -99,10 +99,10 @@ class Tilesets:
         known = self.known(collection, stamp)
         if known is None:
             names = [feature_type.name for feature_type in self.feature_types(collection)]
-            seq, committed_at = latest(self.reader, names)
+            feed, seq, committed_at = latest(self.reader, names)
             extents = {name: statistics.extent for name, statistics in self.reader.statistics().items()
                        if name in names and statistics.extent is not None}
-            mark = blake2b(repr((stamp[0], seq, self._making(collection))).encode(), digest_size=12).hexdigest()
+            mark = blake2b(repr((feed, seq, self._making(collection))).encode(), digest_size=12).hexdigest()
             known = self._editions[collection] = Edition(stamp, mark, committed_at, extents)
         return known
 
