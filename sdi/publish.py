@@ -23,13 +23,13 @@ from sdi.errors import PublicationError
 from sdi.fingerprint import code, files
 from sdi.gateway.app import Gateway
 from sdi.gateway.engines import mapserv_pool
-from sdi.gateway.publications import ADDRESS_FILE, REGION_FILE, Build, OneBuild, read_build
 from sdi.model.load import Loaded
 from sdi.model.region import Region
 from sdi.records.refresh import refresh
 from sdi.services import classes
 from sdi.services.contract import Engines, Publication, Published
 from sdi.services.ogcapi.tiles.cache import forget_others
+from sdi.services.publications import ADDRESS_FILE, REGION_FILE, Build, OneBuild, read_build
 from sdi.settings import Settings
 
 KEEP = 3

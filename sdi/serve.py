@@ -10,10 +10,10 @@ from sdi.db.migrate import migrate
 from sdi.errors import SettingsError
 from sdi.gateway import web
 from sdi.gateway.engines import engines_of, mapserv_pool
-from sdi.gateway.publications import Publications
 from sdi.model.load import Loaded
 from sdi.publish import publish, summary
 from sdi.services.downloads.ahead import Ahead, running
+from sdi.services.publications import Publications
 from sdi.settings import Settings
 
 

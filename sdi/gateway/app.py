@@ -22,13 +22,13 @@ from sdi.gateway.engines import engines_of
 from sdi.gateway.health import health
 from sdi.gateway.limits import Limits
 from sdi.gateway.pages import Pages
-from sdi.gateway.problems import Problem, on_failure, on_problem
-from sdi.gateway.publications import Build, Publications
 from sdi.gateway.sources import Sources
 from sdi.model.text import Text
 from sdi.services import services
 from sdi.services.contract import Engines, Published
 from sdi.services.downloads.formats import MEDIA_TYPES
+from sdi.services.problems import Problem, on_failure, on_problem
+from sdi.services.publications import Build, Publications
 from sdi.settings import Settings
 from sdi.supervised import die_with_parent
 

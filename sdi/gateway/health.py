@@ -11,8 +11,8 @@ from starlette.responses import JSONResponse, Response
 
 from sdi import __version__
 from sdi.db.queries import query
-from sdi.gateway.publications import Publications
 from sdi.services.contract import Engines
+from sdi.services.publications import Publications
 
 
 async def health(engines: Engines, publications: Publications) -> Response:

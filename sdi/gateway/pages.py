@@ -6,23 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
-import jinja2
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
-from sdi.assets import asset
 from sdi.gateway.picture import picture
-from sdi.gateway.problems import language_of
-from sdi.gateway.publications import Build
 from sdi.model.identity import dataset_record_id
 from sdi.model.region import REGION_TENANT, Tenant
-from sdi.model.schedule import WARSAW
 from sdi.model.text import Text
 from sdi.services.contract import Engines, Published
+from sdi.services.pages import Templates
+from sdi.services.problems import language_of
+from sdi.services.publications import Build
 from sdi.store.statistics import Statistics, tenant_statistics
 
 SERVICE_TITLES: Mapping[str, Text] = {
@@ -56,20 +52,11 @@ class RegisterTable:
 
 
 class Pages:
-    """Renders pages; one Jinja environment per process."""
+    """Renders the landing pages."""
 
     def __init__(self, engines: Engines) -> None:
         self.engines = engines
-        self.templates = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self.templates.globals["asset"] = asset
-        self.templates.filters["day"] = _day
-        self.templates.filters["number"] = lambda n: f"{n:,}".replace(",", "\N{NO-BREAK SPACE}")
+        self.templates = Templates(Path(__file__).parent / "templates")
 
     async def region(self, request: Request, build: Build) -> Response:
         """`/`: the region with its partners."""
@@ -81,7 +68,7 @@ class Pages:
             for name, p in build.tenants.items() if name != REGION_TENANT
         ]
         partners.sort(key=lambda pair: (pair[0].tenant.teryt or "", pair[0].tenant.id))
-        return self.render(
+        return self.templates.page(
             "region.html", build.public_url, language, region=build.region, whole=whole, partners=partners,
             objects=sum(s.objects for s in statistics.values()),
             updated=max((s.committed_at for s in statistics.values()), default=None),
@@ -92,7 +79,7 @@ class Pages:
         language = language_of(request)
         tenant = published.tenant
         statistics, address = await run_in_threadpool(self._facts, published, language)
-        return self.render(
+        return self.templates.page(
             "tenant.html", published.public_url, language, region=published.region, tenant=tenant,
             addresses=published.addresses,
             services=[(protocol, SERVICE_TITLES[protocol].get(language)) for protocol in tenant.services],
@@ -108,15 +95,6 @@ class Pages:
         with self.engines.pool.connection() as connection:
             statistics = tenant_statistics(connection, published.tenant)
             return statistics, picture(connection, published.tenant, statistics, published.addresses, language)
-
-    def render(self, name: str, public_url: str, language: str, **values: Any) -> Response:
-        """A page from its template, in one language; links within the node keep the host that the user came by."""
-        html = self.templates.get_template(name).render(
-            language=language, root=urlsplit(public_url).path, other="en" if language == "pl" else "pl",
-            say=lambda pl, en: en if language == "en" else pl, **values,
-        )
-        return HTMLResponse(html, headers={
-            "content-language": language, "vary": "Accept-Language", "cache-control": "max-age=60"})
 
 
 def _tables(published: Published, statistics: Mapping[str, Statistics], language: str) -> list[RegisterTable]:
@@ -134,7 +112,3 @@ def _tables(published: Published, statistics: Mapping[str, Statistics], language
         tables.append(RegisterTable(
             register.title.get(language), register.legal_basis.get(language), record if has_record else None, rows))
     return tables
-
-
-def _day(moment: datetime | None) -> str:
-    return moment.astimezone(WARSAW).strftime("%Y-%m-%d %H:%M") if moment else "—"

@@ -11,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sdi.gateway.pages import Pages
-from sdi.gateway.problems import Problem, language_of
-from sdi.gateway.publications import Build
 from sdi.model.region import Region
 from sdi.model.text import LANGUAGES, Text
 from sdi.records.places import public_text
+from sdi.services.problems import Problem, language_of
+from sdi.services.publications import Build
 from sdi.store.status import SourceStatus, source_statuses
 
 STATES = {
@@ -49,7 +49,7 @@ class Sources:
                 for fact in facts
             ]}, headers={"vary": "Accept", "cache-control": "max-age=60"})
         language = language_of(request)
-        page = self.pages.render(
+        page = self.pages.templates.page(
             "sources.html", build.public_url, language, region=build.region, sources=facts, now=now,
             states={name: text.get(language) for name, text in STATES.items()},
         )

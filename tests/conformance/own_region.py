@@ -22,13 +22,13 @@ from sdi.db.database import Database
 from sdi.db.migrate import migrate
 from sdi.gateway.app import Gateway
 from sdi.gateway.engines import mapserv_pool
-from sdi.gateway.publications import Build, OneBuild
 from sdi.model.region import REGION_TENANT, Contact, Licence, Protocol, Region, RegionFile, Source, Unit
 from sdi.model.register import FeatureType, GeometryType, Register
 from sdi.model.text import Text
 from sdi.records.refresh import refresh
 from sdi.services import classes
 from sdi.services.contract import Engines, Publication, Published
+from sdi.services.publications import Build, OneBuild
 from sdi.settings import Settings
 from tests.conftest import HOME, new_database
 

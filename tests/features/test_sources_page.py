@@ -14,9 +14,9 @@ import pytest
 from sdi.assets import asset
 from sdi.db.migrate import migrate
 from sdi.gateway.app import Gateway
-from sdi.gateway.publications import Build, OneBuild
 from sdi.records.places import public_place, public_text
 from sdi.services.contract import Engines
+from sdi.services.publications import Build, OneBuild
 from sdi.store.status import source_statuses
 from tests.harvest.run.conftest import Node, field_at, kinds, node
 

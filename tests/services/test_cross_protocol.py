@@ -20,10 +20,10 @@ from lxml import etree
 from sdi.db.database import Database
 from sdi.db.migrate import migrate
 from sdi.gateway.app import Gateway
-from sdi.gateway.publications import Build, OneBuild
 from sdi.services import classes
 from sdi.services.contract import Engines, Publication, Published
 from sdi.services.ows.workers import MapservPool, write_config
+from sdi.services.publications import Build, OneBuild
 from sdi.store.columns import PUBLISHED
 from sdi.store.crs import CRS84, PUBLISHED_CRS, Crs
 from tests.conftest import HOME, new_database

@@ -16,12 +16,12 @@ from datetime import UTC, datetime
 from anyio.from_thread import start_blocking_portal
 
 from sdi.db.queries import query
-from sdi.gateway.publications import Build, Publications
 from sdi.services.contract import Engines
 from sdi.services.downloads.catalogue import PROTOCOL, folder_of, job_for, offers
 from sdi.services.downloads.files import Name, last_uses
 from sdi.services.downloads.job import Job
 from sdi.services.downloads.makers import Makers
+from sdi.services.publications import Build, Publications
 
 HABIT_S = 14 * 24 * 3600
 """How long after its last use a file is still made ahead."""

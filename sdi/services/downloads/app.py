@@ -16,8 +16,6 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 
-from sdi.gateway.pages import Pages
-from sdi.gateway.problems import Problem, language_of
 from sdi.model.region import Tenant
 from sdi.model.text import Text
 from sdi.services.contract import Engines, Publication, Published
@@ -26,6 +24,8 @@ from sdi.services.downloads.files import Description, Name, described, used
 from sdi.services.downloads.formats import FORMATS
 from sdi.services.downloads.job import Declaration
 from sdi.services.downloads.makers import RETRY_FAILED_S, Makers
+from sdi.services.pages import Templates
+from sdi.services.problems import Problem, language_of
 
 WAIT_S = 25
 """How long a client waits for a file that is being made, before it is told to come again: shorter than the patience
@@ -47,7 +47,7 @@ class Download:
         self.engines = engines
         self.folder = folder_of(engines)
         self.makers = Makers(self.folder)
-        self.pages = Pages(engines)
+        self.templates = Templates(Path(__file__).parent / "templates")
 
     @staticmethod
     def compile(publication: Publication, tenant: Tenant) -> Mapping[str, str]:
@@ -145,7 +145,7 @@ class Download:
                 "license": {"title": tenant.licence.title.get(language), "href": tenant.licence.url}, "files": files,
             })
         else:
-            response = self.pages.render(
+            response = self.templates.page(
                 "downloads.html", published.public_url, language, region=published.region, tenant=tenant,
                 addresses=addresses, formats=FORMATS.values(), found=found)
         response.headers.update({"content-language": language, "vary": "Accept, Accept-Language",

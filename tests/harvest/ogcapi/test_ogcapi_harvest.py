@@ -22,11 +22,11 @@ from shapely.geometry import mapping
 
 from sdi.db.database import Database
 from sdi.gateway.app import Gateway
-from sdi.gateway.publications import Publications
 from sdi.harvest import http
 from sdi.model.load import load_region
 from sdi.publish import publish
 from sdi.services.contract import Engines
+from sdi.services.publications import Publications
 from sdi.settings import Settings
 from tests.conftest import new_database
 from tests.harvest.vector.conftest import EgibNode, building, make_node, ogr, parcel

@@ -18,12 +18,12 @@ from starlette.applications import Starlette
 from sdi.db.database import Database
 from sdi.db.migrate import migrate
 from sdi.gateway.app import Gateway
-from sdi.gateway.publications import Build, OneBuild
 from sdi.model.region import Contact, Licence, Partner, Region, RegionFile, Source, Unit
 from sdi.model.register import Register
 from sdi.model.text import Text
 from sdi.services import classes
 from sdi.services.contract import Engines, Publication, Published
+from sdi.services.publications import Build, OneBuild
 
 HOME = Path(__file__).parents[3]
 PUBLIC_URL = "http://testserver"

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from sdi.gateway.publications import Publications
 from sdi.services.downloads.ahead import HABIT_S, Ahead, running
 from sdi.services.downloads.files import Name
 from sdi.services.downloads.locks import locked
+from sdi.services.publications import Publications
 from tests.services.downloads.conftest import NORTH, WEST, Site, application, square
 
 LATEST = f"/{WEST}/download/powierzchnie.gpkg"

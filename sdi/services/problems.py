@@ -1,4 +1,4 @@
-"""Errors of the gateway itself, as problem+json (RFC 9457) or as a page, in the language asked for."""
+"""Errors that are no standard's, as problem+json (RFC 9457) in the language asked for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from sdi.model.text import Text
 
-log = logging.getLogger("sdi.gateway")
+log = logging.getLogger(__name__)
 
 
 class Problem(HTTPException):
