@@ -16,6 +16,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sdi.services.accept import coding
+
 SMALLEST = 1_000
 """Bytes of a body below which compressing gains nothing."""
 
@@ -35,20 +37,6 @@ ENCODINGS: dict[str, Callable[[], _Compressor]] = {
 """What makes a compressor, by content coding; the one that is preferred among equals first."""
 
 
-def negotiated(accept_encoding: str) -> str | None:
-    """The content coding that a field Accept-Encoding wants most (RFC 9110, clause 12.5.3); None for none."""
-    weights: dict[str, float] = {}
-    for part in accept_encoding.lower().split(","):
-        name, _, parameter = (piece.strip() for piece in part.partition(";"))
-        try:
-            weights[name] = float(parameter.removeprefix("q=")) if parameter else 1.0
-        except ValueError:
-            weights[name] = 0.0
-    wanted = {name: weights.get(name, weights.get("*", 0.0)) for name in ENCODINGS}
-    best = max(wanted, key=lambda name: wanted[name])
-    return best if wanted[best] > 0 and wanted[best] >= weights.get("identity", 0.0) else None
-
-
 class Compression:
     """Compresses bodies of SMALLEST bytes and more, piece by piece, but for the media types `but` (patterns)."""
 
@@ -61,7 +49,7 @@ class Compression:
             await self.app(scope, receive, send)
             return
         wanted = Headers(scope=scope).get("Accept-Encoding", "")
-        encoding = None if scope["method"] == "HEAD" else negotiated(wanted)
+        encoding = None if scope["method"] == "HEAD" else coding(wanted, tuple(ENCODINGS))
         await self.app(scope, receive, _Answer(send, encoding, self.but).send)
 
 

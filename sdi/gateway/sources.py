@@ -14,7 +14,8 @@ from sdi.gateway.pages import Pages
 from sdi.model.region import Region
 from sdi.model.text import LANGUAGES, Text
 from sdi.records.places import public_text
-from sdi.services.problems import Problem, language_of
+from sdi.services.pages import wants_json
+from sdi.services.problems import language_of
 from sdi.services.publications import Build
 from sdi.store.status import SourceStatus, source_statuses
 
@@ -35,15 +36,12 @@ class Sources:
         self.pages = pages
 
     async def answer(self, request: Request, build: Build) -> Response:
-        """JSON with `f=json`, or where Accept wants JSON and not HTML; else a page."""
-        asked = request.query_params.get("f")
-        if asked not in (None, "json", "html"):
-            raise Problem(400, Text(pl=f"f={asked}: dozwolone są json i html", en=f"f={asked}: json or html expected"))
+        """JSON or a page. Raises Problem."""
+        as_json = wants_json(request)
         now = datetime.now(UTC)
         statuses = await run_in_threadpool(self._statuses, build.region, now)
         facts = [public_facts(status, build.region) for status in statuses]
-        accept = request.headers.get("accept", "")
-        if asked == "json" or (asked is None and "json" in accept and "html" not in accept):
+        if as_json:
             return JSONResponse({"region": build.region.id, "time": _text(now), "sources": [
                 {key: _text(value) if isinstance(value, datetime) else value for key, value in fact.items()}
                 for fact in facts

@@ -8,10 +8,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import jinja2
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from sdi.assets import asset
 from sdi.model.schedule import WARSAW
+from sdi.model.text import Text
+from sdi.services.accept import media_type
+from sdi.services.problems import Problem
 
 
 class Templates:
@@ -37,6 +41,15 @@ class Templates:
         )
         return HTMLResponse(html, headers={
             "content-language": language, "vary": "Accept-Language", "cache-control": "max-age=60"})
+
+
+def wants_json(request: Request) -> bool:
+    """Whether JSON is asked for, by `f` or by Accept, and not a page. Raises Problem."""
+    asked = request.query_params.get("f")
+    if asked not in (None, "json", "html"):
+        raise Problem(400, Text(pl=f"f={asked}: dozwolone są json i html", en=f"f={asked}: json or html expected"))
+    accepted = media_type(request.headers.get("accept", ""), ("text/html", "application/json"))
+    return (asked or accepted) in ("json", "application/json")
 
 
 def _day(moment: datetime | None) -> str:

@@ -9,7 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from sdi.model.text import Text
+from sdi.model.text import LANGUAGES, Text
+from sdi.services import accept
 
 log = logging.getLogger(__name__)
 
@@ -22,19 +23,12 @@ class Problem(HTTPException):
         super().__init__(status, text.en, headers)
 
 
-def language_of(request: Request, languages: tuple[str, ...] = ("pl", "en")) -> str:
-    """The language to answer in: `lang=`, else the first known of Accept-Language (RFC 9110 §12.5.4), else Polish."""
+def language_of(request: Request) -> str:
+    """The language to answer in: `lang=`, else what Accept-Language wants most, else Polish."""
     asked = request.query_params.get("lang", "")[:2]
-    if asked in languages:
+    if asked in LANGUAGES:
         return asked
-    ranked: list[tuple[float, str]] = []
-    for part in request.headers.get("accept-language", "").split(","):
-        name, _, quality = part.strip().partition(";q=")
-        try:
-            ranked.append((-float(quality or 1), name[:2].lower()))
-        except ValueError:
-            continue
-    return next((name for _, name in sorted(ranked, key=lambda r: r[0]) if name in languages), languages[0])
+    return accept.language(request.headers.get("accept-language", ""), LANGUAGES) or LANGUAGES[0]
 
 
 async def on_problem(request: Request, error: Exception) -> Response:

@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from sdi.model.identity import Addresses, service_record_id
 from sdi.model.region import Tenant
+from sdi.services.accept import media_type
 from sdi.services.contract import Engines, Publication, Published
 from sdi.services.csw import patches
 from sdi.services.csw.config import LANGUAGES, configuration
@@ -56,7 +57,7 @@ class Csw:
         body = await request.body() if request.method == "POST" else b""
         query, accept = request.url.query, request.headers.get("accept", "")
         if not query and request.method != "POST":
-            query = f"{_AT_THE_BASE}&mode=opensearch" if DESCRIPTION in accept else _AT_THE_BASE
+            query = f"{_AT_THE_BASE}&mode=opensearch" if _wants(DESCRIPTION, accept) else _AT_THE_BASE
         return await to_thread.run_sync(lambda: respond(self.pool, published, query, body, accept))
 
 
@@ -113,15 +114,20 @@ class Server(patches.CswServer):  # type: ignore[misc]
         return Response(etree.tostring(report, xml_declaration=True, encoding="UTF-8"), status or known, media_type=XML)
 
 
+def _wants(form: str, accept: str) -> bool:
+    """Whether the field Accept wants a format more than the XML that is answered else."""
+    return media_type(accept, (XML.partition(";")[0], "text/xml", form)) == form
+
+
 def respond(pool: ConnectionPool, published: Published, query: str, body: bytes, accept: str = "") -> Response:
     """One answer of a tenant's catalogue, from the query string or the document that was posted.
 
-    `accept` is the header of HTTP: where it names Atom, CSW 3.0 gives that.
+    `accept` is the header of HTTP: where it wants Atom, CSW 3.0 gives that.
     """
     parameters = {} if body else {
         name.lower(): value for name, value in parse_qsl(query, keep_blank_values=True, errors="replace")}
     version = _version(parameters, body)
-    if version == "3.0.0" and ATOM in accept and parameters.get("request") in ("GetRecords", "GetRecordById"):
+    if version == "3.0.0" and _wants(ATOM, accept) and parameters.get("request") in ("GetRecords", "GetRecordById"):
         parameters.setdefault("outputformat", ATOM)
     server = Server(pool, published, _configurations(published), parameters, version)
     if fault := _posted_fault(body, version) if body else _fault(parameters, version):

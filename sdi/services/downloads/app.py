@@ -24,7 +24,7 @@ from sdi.services.downloads.files import Description, Name, described, used
 from sdi.services.downloads.formats import FORMATS
 from sdi.services.downloads.job import Declaration
 from sdi.services.downloads.makers import RETRY_FAILED_S, Makers
-from sdi.services.pages import Templates
+from sdi.services.pages import Templates, wants_json
 from sdi.services.problems import Problem, language_of
 
 WAIT_S = 25
@@ -131,14 +131,11 @@ class Download:
         return _served(request, job.folder / str(name), name, made, tenant)
 
     async def _list(self, request: Request, published: Published) -> Response:
-        """All files: JSON with `f=json`, or where Accept wants JSON and not HTML; else a page."""
-        asked, language = request.query_params.get("f"), language_of(request)
-        if asked not in (None, "json", "html"):
-            raise Problem(400, Text(pl=f"f={asked}: dozwolone są json i html", en=f"f={asked}: json or html expected"))
+        """All files, as JSON or as a page. Raises Problem."""
+        as_json, language = wants_json(request), language_of(request)
         found = await run_in_threadpool(offers, self.engines, published)
-        accept = request.headers.get("accept", "")
         tenant, addresses = published.tenant, published.addresses
-        if asked == "json" or (asked is None and "json" in accept and "html" not in accept):
+        if as_json:
             files = [offer.data(addresses, language) for each in found.values() for offer in each]
             response: Response = JSONResponse({
                 "tenant": tenant.id, "title": tenant.title.get(language),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sdi.model.text import Text
+from sdi.services.accept import media_type
 from sdi.services.ogcapi.splice import dumps
 from sdi.store.columns import Column
 from sdi.store.crs import CRS84, PL1992, Crs
@@ -43,8 +44,9 @@ FORMATS: dict[str, Format] = {
 }
 """By what `f` says, the default first."""
 
-_RANGES = {"*/*": "json", "application/*": "json", "application/json": "json", "text/*": "html"} | {
+_TYPES = {"application/json": "json", "text/html": "html"} | {
     format_.media_type: name for name, format_ in FORMATS.items()}
+"""Formats by media type; the first of those that application/*, text/* and */* mean."""
 
 JSON_FG_CONFORMANCE = tuple(
     f"http://www.opengis.net/spec/json-fg-1/1.0/conf/{name}" for name in ("core", "types-schemas"))
@@ -54,18 +56,9 @@ CRLF = b"\r\n"
 
 
 def negotiated(accept: str) -> str | None:
-    """The format that a field Accept wants most (RFC 9110, clause 12.5.1); None where it names none of ours."""
-    ranges: list[tuple[float, str]] = []
-    for part in accept.split(","):
-        media_range, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        weights = [text[2:] for text in parameters if text.startswith("q=")]
-        try:
-            weight = float(weights[0]) if weights else 1.0
-        except ValueError:
-            continue
-        if media_range in _RANGES and weight > 0:
-            ranges.append((-weight, _RANGES[media_range]))
-    return min(ranges, key=lambda found: found[0])[1] if ranges else None
+    """The format that a field Accept wants most; None where it names none of ours."""
+    wanted = media_type(accept, tuple(_TYPES))
+    return None if wanted is None else _TYPES[wanted]
 
 
 def crs_shown(name: str, given: Crs | None) -> Crs:

@@ -22,7 +22,7 @@ def ask(client: httpx.Client, accept: str = "*/*", **parameters: str) -> httpx.R
 
 def test_the_base_address_gives_the_capabilities(client: httpx.Client) -> None:
     """GetCapabilitiesTests.getCapabilitiesFromBaseURL; OGC 12-176r7, 6.4."""
-    for accept in ("*/*", "text/html; q=0.5, application/xml"):
+    for accept in ("*/*", "text/html; q=0.5, application/xml", f"{DESCRIPTION};q=0"):
         root = etree.fromstring(ask(client, accept).content)
         assert (etree.QName(root).localname, root.get("version")) == ("Capabilities", "3.0.0")
     answer = ask(client, DESCRIPTION)

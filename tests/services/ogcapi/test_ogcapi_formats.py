@@ -152,7 +152,7 @@ def test_every_format_is_linked_and_declared(client: Client, parcels: Table) -> 
 @pytest.mark.parametrize(("accept", "name"), [
     ("", None), ("*/*", "json"), ("application/json", "json"), ("text/csv", "csv"), ("text/csv;q=0", None),
     ("application/vnd.ogc.fg+json, application/geo+json;q=0.9", "jsonfg"), ("text/csv;q=0.5,text/html", "html"),
-    ("application/vnd.ogc.fg+json;q=x", None), ("image/png, text/csv;q=0.1", "csv"), (";;,", None),
+    ("application/vnd.ogc.fg+json;q=x", None), ("text/*", "html"), ("image/png, text/csv;q=0.1", "csv"), (";;,", None),
 ])
 def test_the_accept_field_is_weighed(accept: str, name: str | None) -> None:
     assert negotiated(accept) == name

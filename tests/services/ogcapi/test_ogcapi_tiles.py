@@ -168,7 +168,9 @@ def test_tiles_are_served_from_disk_and_old_editions_go(
     assert [gzip.decompress(path.read_bytes()) for path in kept] == [content]
     kept[0].write_bytes(gzip.compress(b"from disk"))
     assert tiled.get(url).content == b"from disk"
-    assert tiled.get(url, headers={"Accept-Encoding": "identity"}).content == b"from disk"
+    for coding in ("identity", "gzip;q=0", "br"):
+        plain = tiled.get(url, headers={"Accept-Encoding": coding})
+        assert (plain.content, plain.headers.get("Content-Encoding")) == (b"from disk", None)
     put(database, dzialki, square(CORNER[0] + 60, CORNER[1]))
     assert tiled.get(url).status_code == 200
     until(lambda: not kept[0].exists())

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from sdi.errors import SdiError
 from sdi.model.text import Text
+from sdi.services.accept import coding
 from sdi.services.contract import Engines
 from sdi.services.ogcapi.tiles.cache import TileCache
 from sdi.services.ogcapi.tiles.documents import MVT
@@ -65,7 +66,7 @@ class Tiles:
         content = await self._content(tilesets, collection, edition, grid, place)
         if not content:
             return Response(status_code=204, headers=headers)
-        if "gzip" in request.headers.get("Accept-Encoding", ""):
+        if coding(request.headers.get("Accept-Encoding", ""), ["gzip"]):
             headers["Content-Encoding"] = "gzip"
         else:
             content = isal_zlib.decompress(content, GZIP)
