@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from starlette.datastructures import MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sdi.model.text import Text
+from sdi.services.problems import Problem, on_problem
 
 BODY_MAX = 1_000_000
 """Largest body of a request, in bytes: the longest honest WFS or CSW query is far shorter."""
@@ -18,6 +21,9 @@ HEADERS = {
     "content-security-policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
                                "frame-ancestors 'self'; base-uri 'none'; form-action 'self'",
 }
+
+_TOO_LARGE = Text(pl=f"Treść żądania jest większa niż {BODY_MAX} bajtów",
+                  en=f"The body of the request is larger than {BODY_MAX} bytes")
 
 
 class Limits:
@@ -41,7 +47,7 @@ class Limits:
 
         body = await _body(receive) if scope["method"] in ("POST", "PUT", "PATCH") else b""
         if body is None:
-            refusal = PlainTextResponse(f"The body is larger than {BODY_MAX} bytes.", 413)
+            refusal = await on_problem(Request(scope), Problem(413, _TOO_LARGE))
             await refusal(scope, receive, send_with_headers)
             return
         done = False

@@ -112,7 +112,7 @@ def members(path: Path, name: str) -> tuple[list[zipfile.ZipInfo], list[str]]:
         if chosen:
             break
     else:
-        held = ", ".join(info.filename for info in files[:5]) or "nothing"
+        held = ", ".join(info.filename for info in files[:5])
         raise SourceError(Text(
             pl=f"w tym zip nie ma pliku .gml ani .xml; jest w nim {held or 'pusto'}",
             en=f"no .gml or .xml file in this zip; it holds {held or 'nothing'}").at(name))

@@ -111,6 +111,13 @@ def test_damaged_deliveries(run: Run, tmp_path: Path, data: bytes, message: str)
         run(path="d.gml")
 
 
+def test_an_empty_zip_is_told_in_both_languages(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "d.zip").write_bytes(zipped())
+    with pytest.raises(SourceError) as refused:
+        run(path="d.zip")
+    assert refused.value.text.pl.endswith("jest w nim pusto") and refused.value.text.en.endswith("it holds nothing")
+
+
 @pytest.mark.parametrize("pack", [gzip.compress, lambda data: zipped(**{"a.gml": data})])
 def test_bombs_are_limited(run: Run, tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
     (tmp_path / "d").write_bytes(pack(delivery("1") + b"\n" * 40_000_000))
