@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -25,16 +28,23 @@ def prune(
     that prune.
     """
     before = time.time() - young_s
-    old = [path for path in archive.folder.glob("??/*")
-           if _SHA256.fullmatch(path.name) and path.lstat().st_mtime < before]
+    old = list(_older(archive, before))
     # Asked for after the files: what was added meanwhile is not among them.
     needed = {row[0] for row in connection.execute(query("retention", "needed"), {"keep": keep})}
     files = size = 0
     for path in old:
         if path.name in needed:
             continue
-        facts = path.stat()
-        if facts.st_mtime < before:  # not put there once more meanwhile
-            path.unlink()
-            files, size = files + 1, size + facts.st_size
+        with suppress(FileNotFoundError):  # another one that prunes has deleted it
+            facts = path.stat()
+            if facts.st_mtime < before:  # not put there once more meanwhile
+                path.unlink()
+                files, size = files + 1, size + facts.st_size
     return files, size
+
+
+def _older(archive: Archive, before: float) -> Iterator[Path]:
+    for path in archive.folder.glob("??/*"):
+        with suppress(FileNotFoundError):
+            if _SHA256.fullmatch(path.name) and path.lstat().st_mtime < before:
+                yield path

@@ -140,19 +140,25 @@ def remove_superfluous(downloads: Path, made: Path, max_bytes: int) -> None:
     """After `made` was made: remove former editions of it after their grace, and what is beyond `max_bytes`.
 
     What was not used for longest goes first; it is made again when somebody wants it. What a process that was killed
-    left behind goes, too.
+    left behind goes, too. Safe beside others that do the same.
     """
     name = Name.parsed(made.name)
     assert name is not None
     for path, other in _files(made.parent):
         same = (other.collection, other.extension) == (name.collection, name.extension)
-        if same and other != name and path.stat().st_mtime < time.time() - GRACE_S:
-            _remove(path)
+        if same and other != name:
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < time.time() - GRACE_S:
+                    _remove(path)
     for workshop in downloads.glob("*/.*.making"):
         with locked(workshop.with_suffix(".lock")) as lock:
             if lock is not None:
                 shutil.rmtree(workshop, ignore_errors=True)
-    stats = {path: path.stat() for folder in downloads.iterdir() if folder.is_dir() for path, _ in _files(folder)}
+    stats: dict[Path, os.stat_result] = {}
+    for folder in downloads.iterdir():
+        for path, _ in _files(folder) if folder.is_dir() else ():
+            with suppress(FileNotFoundError):
+                stats[path] = path.stat()
     total = sum(stat.st_size for stat in stats.values())
     for path in sorted(stats.keys() - {made}, key=lambda path: stats[path].st_mtime):
         if total <= max_bytes:

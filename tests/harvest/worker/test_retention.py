@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sdi.harvest.archive import Archive
@@ -82,3 +83,16 @@ def test_young_files_and_files_of_others_stay(node: Node) -> None:
 
 def test_an_empty_node_has_nothing_to_tidy(node: Node) -> None:
     assert tidy(node, 1) == (0, 0)
+
+
+def test_two_that_prune_at_the_same_time_share_the_work(node: Node) -> None:
+    folder: Path = node.settings.var / "archive" / "ab"
+    folder.mkdir(parents=True)
+    for number in range(2000):
+        path = folder / f"ab{number:062x}"
+        path.write_text("x")
+        os.utime(path, (0, 0))
+    with ThreadPoolExecutor(4) as pool:
+        pruning = [pool.submit(tidy, node, 1, 3600.0) for _ in range(4)]
+    files, size = (sum(each) for each in zip(*(done.result() for done in pruning), strict=True))
+    assert (files, size) == (2000, 2000) and not any(folder.iterdir())

@@ -8,6 +8,7 @@ import hashlib
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -206,6 +207,24 @@ def test_what_is_used_least_goes_when_the_bound_is_reached(tmp_path: Path) -> No
     remove_superfluous(tmp_path, folder / str(names[0]), 250)
     assert sorted(path.name for path in folder.iterdir()) == sorted(
         text for name in (names[0], names[3]) for text in (str(name), f"{name}.json"))
+
+@pytest.mark.parametrize("max_bytes", [1 << 30, 0])
+def test_two_makers_tidy_at_the_same_time(tmp_path: Path, max_bytes: int) -> None:
+    """Former editions after their grace, and what is beyond the bound: what one has removed does not stop the other."""
+    folder = tmp_path / "t"
+    folder.mkdir()
+    collection = "c" if max_bytes else "other"
+    old = [Name(collection, version, "0" * 8, "gpkg") for version in range(1, 1001)]
+    for name in old:
+        (folder / str(name)).write_bytes(b"x")
+        os.utime(folder / str(name), (time.time() - GRACE_S - 60,) * 2)
+    made = folder / str(Name("c", 2000, "0" * 8, "gpkg"))
+    made.write_bytes(b"x")
+    with ThreadPoolExecutor(4) as pool:
+        tidying = [pool.submit(remove_superfluous, tmp_path, made, max_bytes) for _ in range(4)]
+    for each in tidying:
+        each.result()
+    assert list(folder.iterdir()) == [made]
 
 
 def test_a_collection_links_to_its_files(site: Site) -> None:

@@ -344,6 +344,15 @@ def test_gone_partners_and_old_tiles_leave_the_disk(tmp_path: Path) -> None:
     assert not any(tmp_path.iterdir())
 
 
+def test_a_lock_that_is_held_is_not_swept(tmp_path: Path) -> None:
+    """Who opened the file anew would hold a lock of its own."""
+    with cache.TileCache(tmp_path).making("tile"):
+        cache.sweep(tmp_path, at_most=0)
+        (lock,) = tmp_path.iterdir()
+        with lock.open("ab") as again, pytest.raises(BlockingIOError):
+            cache.fcntl.flock(again, cache.fcntl.LOCK_EX | cache.fcntl.LOCK_NB)
+
+
 def test_one_query_serves_all_that_wait(database: Database, dzialki: Table, region: Region, tmp_path: Path) -> None:
     put(database, dzialki, square(*CORNER))
     made: list[int] = []

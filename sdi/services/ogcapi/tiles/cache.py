@@ -90,7 +90,7 @@ def sweep(folder: Path, at_most: int = DISK_MAX) -> None:
     """Remove the oldest tiles until they take a tenth less than they may."""
     found: list[tuple[float, int, str]] = []
     for parent, _, names in os.walk(folder):
-        for name in names:
+        for name in names if parent != str(folder) else ():  # above the tenants there are only locks, perhaps held
             with suppress(FileNotFoundError):
                 status = os.stat(path := os.path.join(parent, name))
                 found.append((status.st_mtime, max(status.st_blocks * 512, _BLOCK), path))
