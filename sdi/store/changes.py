@@ -23,7 +23,9 @@ from sdi.db.queries import query
 from sdi.errors import SdiError
 from sdi.model.text import Text
 from sdi.store.crs import Crs
-from sdi.store.reader import InvalidQuery, Page, Reader, Table, text_rows
+from sdi.store.reader import Reader
+from sdi.store.selection import InvalidQuery, Page
+from sdi.store.table import Table, text_rows
 
 _STANDING = """
 select fid, {feature} from (

@@ -18,27 +18,11 @@ from sdi.model.region import Tenant
 from sdi.model.text import Text
 from sdi.store.columns import Column, published
 from sdi.store.companion import beside, is_free
-from sdi.store.history import Interval
 from sdi.store.issues import ISSUE_COLUMNS, ISSUE_TIME, ISSUE_VIEW, ISSUES
-from sdi.store.keyset import CursorGone
 from sdi.store.paging import Around, Keys, Paging
 from sdi.store.selection import InvalidQuery, Page, Selection, UnknownFeatureType
 from sdi.store.statistics import Statistics, tenant_statistics
 from sdi.store.table import FAR, Row, Table, row_batches, text_rows
-
-__all__ = [
-    "COUNTED_UP_TO",
-    "CursorGone",
-    "Interval",
-    "InvalidQuery",
-    "Page",
-    "Reader",
-    "Rows",
-    "Selection",
-    "Table",
-    "UnknownFeatureType",
-    "text_rows",
-]
 
 COUNTED_UP_TO = 20_000
 """Largest number of matches that a filtered page counts exactly; beyond it the number is left out."""
@@ -52,22 +36,6 @@ more, come in one go."""
 
 WORTH = 500
 """Rows of a page from which on two connections are quicker than one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """A page of features."""
-
-    features: list[bytes]
-    """Each one GeoJSON feature in UTF-8."""
-    more: bool
-    """There are further features after this page."""
-    matched: int | None
-    """How many features the selection has; None where they are more than COUNTED_UP_TO."""
-    next: str | None
-    """The token of the page after this one, where there is one."""
-    previous: str | None
-    """The token of the page before this one, where there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,19 +71,14 @@ class Reader:
         with self.pool.connection() as connection:
             return tenant_statistics(connection, self.tenant)
 
-    def page(self, feature_type: str, selection: Selection, page: Page) -> Rows:
-        """One page of features, all of one dataset version.
-
-        Raises UnknownFeatureType, InvalidQuery, CursorGone; psycopg errors where the database fails.
-        """
-        features: list[bytes] = []
-        around = self.read(feature_type, selection, page, features.extend)
-        return Rows(features, around.more, around.matched, around.next, around.previous)
-
     def read(
         self, feature_type: str, selection: Selection, page: Page, take: Callable[[list[bytes]], object]
     ) -> Around:
-        """One page as `page` gives it, handed to `take` a part at a time as the rows come, and what is around it."""
+        """One page, all of one dataset version, handed to `take` a part at a time as the rows come; what is around it.
+
+        `take` gets features in the form that the page asks for, in UTF-8. Raises UnknownFeatureType, InvalidQuery,
+        CursorGone; psycopg errors where the database fails.
+        """
         table = self.table(feature_type)
         with self.snapshot() as connection:
             paging = Paging.of(connection, table, selection, page)
@@ -153,7 +116,7 @@ class Reader:
         yield others()
 
     def count(self, feature_type: str, selection: Selection) -> int:
-        """The exact number of features. Raises as `page`."""
+        """The exact number of features. Raises as `read`."""
         with self.snapshot() as connection:
             return self.counted(connection, self.table(feature_type), selection, FAR) or 0
 
@@ -172,7 +135,7 @@ class Reader:
     def counted(
         self, connection: psycopg.Connection[Any], table: Table, selection: Selection, at_most: int
     ) -> int | None:
-        """The number of features within a snapshot; None where it is larger than `at_most`. Raises as `page`."""
+        """The number of features within a snapshot; None where it is larger than `at_most`. Raises as `read`."""
         if selection.everything:
             column, value = self.tenant.filter or ("", None)
             row = connection.execute(
@@ -216,7 +179,6 @@ class Reader:
             return self._tables[feature_type]
         except KeyError:
             raise UnknownFeatureType(f"{self.tenant.id} publishes no feature type {feature_type!r}") from None
-
 
 
 def _keys(row: Row | None) -> Keys | None:

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 import psycopg
 
 from sdi.store.crs import CRS84, PL1992, Crs
-from sdi.store.reader import Page, Reader, Selection, text_rows
+from sdi.store.reader import Reader
+from sdi.store.selection import Page, Selection
+from sdi.store.table import text_rows
 from tests.bench.rows import Row, compared
 from tests.bench.services import Bench
 from tests.bench.timing import Absent, Contender, NoAnswer, Web, latencies, throughputs

@@ -49,7 +49,9 @@ from sdi.store.changes import FeedGone
 from sdi.store.columns import ID
 from sdi.store.crs import CRS84, PUBLISHED_CRS
 from sdi.store.issues import ISSUES
-from sdi.store.reader import CursorGone, InvalidQuery, Reader
+from sdi.store.keyset import CursorGone
+from sdi.store.reader import Reader
+from sdi.store.selection import InvalidQuery
 
 CONFIG = "config.json"
 

@@ -11,7 +11,9 @@ from sdi.services.ogcapi.filtering import conditions
 from sdi.services.ogcapi.formats import FORMATS, crs_shown
 from sdi.store.columns import ID, Column
 from sdi.store.crs import CRS84, PUBLISHED_CRS, Area, Crs, box_as_stored
-from sdi.store.reader import Interval, InvalidQuery, Page, Reader, Selection
+from sdi.store.history import Interval
+from sdi.store.reader import Reader
+from sdi.store.selection import InvalidQuery, Page, Selection
 
 LIMIT_DEFAULT = 10
 LIMIT_MAX = 10_000

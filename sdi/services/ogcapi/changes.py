@@ -11,7 +11,8 @@ from sdi.model.text import Text
 from sdi.services.ogcapi.splice import spliced
 from sdi.store.changes import changes
 from sdi.store.crs import CRS84, PUBLISHED_CRS
-from sdi.store.reader import InvalidQuery, Reader
+from sdi.store.reader import Reader
+from sdi.store.selection import InvalidQuery
 
 MEDIA_TYPE = "application/geo+json"
 

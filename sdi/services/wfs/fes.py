@@ -36,8 +36,7 @@ from sdi.services.wfs.identifiers import fid_of
 from sdi.services.wfs.versions import GEOMETRY, Version
 from sdi.store.columns import Column
 from sdi.store.crs import STORED_SRID, Area
-from sdi.store.reader import InvalidQuery
-from sdi.store.selection import value_of
+from sdi.store.selection import InvalidQuery, value_of
 from sdi.store.table import touches
 
 TEMPORAL = {

@@ -14,8 +14,8 @@ from sdi.model.text import Text
 from sdi.services.ows.exceptions import OwsError
 from sdi.services.wfs import rows
 from sdi.services.wfs.requests import PAGE_MAX, Query
-from sdi.store.reader import BATCH, Reader, Selection
-from sdi.store.selection import Condition
+from sdi.store.reader import BATCH, Reader
+from sdi.store.selection import Condition, Selection
 from sdi.store.table import FAR, Row, row_batches
 
 _ALL = sql.SQL("true")

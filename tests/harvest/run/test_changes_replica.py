@@ -23,7 +23,9 @@ from sdi.harvest.run import harvest
 from sdi.model.region import Tenant
 from sdi.store.changes import changes
 from sdi.store.crs import PL1992
-from sdi.store.reader import Page, Reader, Selection
+from sdi.store.reader import Reader
+from sdi.store.selection import Page, Selection
+from tests.reading import read_page
 
 from .conftest import Node, field_at
 
@@ -57,8 +59,8 @@ class Replica:
         """Read to the end, and compare."""
         while not self.read(limit):
             pass
-        rows = self.reader.page("pola", Selection(), Page(limit=10_000, crs=PL1992))
-        assert self.objects == {feature["id"]: feature for feature in map(json.loads, rows.features)}
+        features, _ = read_page(self.reader, "pola", Selection(), Page(limit=10_000, crs=PL1992))
+        assert self.objects == {feature["id"]: feature for feature in map(json.loads, features)}
 
 
 def tenants(node: Node) -> list[Tenant]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sdi.store.history import Interval
-from sdi.store.reader import InvalidQuery, Page, Reader, Selection
+from sdi.store.reader import Reader
+from sdi.store.selection import InvalidQuery, Page, Selection
+from tests.reading import read_page
 
 from .conftest import Node, field_at
 from .test_harvest_model import Delivery, Model, row_of, sequences
@@ -95,17 +98,17 @@ def found(reader: Reader, selection: Selection, limit: int = 3) -> dict[str, tup
     facts: dict[str, tuple[Any, ...]] = {}
     cursor = None
     while True:
-        rows = reader.page("pola", selection, Page(limit=limit, cursor=cursor))
-        for text in rows.features:
+        features, around = read_page(reader, "pola", selection, Page(limit=limit, cursor=cursor))
+        for text in features:
             feature = json.loads(text)
             assert feature["id"] not in facts
             p = feature["properties"]
             facts[feature["id"]] = (feature["id"], p["version_id"], p["valid_from"].replace("+00:00", "Z"), p["liczba"],
                                     p["commune"])
-        if rows.next is None:
-            assert rows.matched == len(facts) == reader.count("pola", selection)
+        if around.next is None:
+            assert around.matched == len(facts) == reader.count("pola", selection)
             return facts
-        cursor = rows.next
+        cursor = around.next
 
 
 def write(node: Node, delivery: Delivery) -> None:
@@ -156,13 +159,13 @@ def test_pages_are_of_one_version_whatever_is_harvested_between(node: Node) -> N
     write(node, fields(range(40)))
     assert node.harvest().state == "committed"
     with node.database.pool("serve", 2) as pool:
-        reader = reader_of(node, pool)
-        wholes = [reader.page("pola", Selection(), Page(limit=1_000, order=order)).features for order in ORDERS]
-        pages = [[reader.page("pola", Selection(), Page(limit=7, order=order))] for order in ORDERS]
+        read = partial(read_page, reader_of(node, pool), "pola", Selection())
+        wholes = [read(Page(limit=1_000, order=order))[0] for order in ORDERS]
+        pages = [[read(Page(limit=7, order=order))] for order in ORDERS]
 
         def turn(number: int) -> None:
-            cursor = pages[number][-1].next
-            pages[number].append(reader.page("pola", Selection(), Page(limit=7, order=ORDERS[number], cursor=cursor)))
+            cursor = pages[number][-1][1].next
+            pages[number].append(read(Page(limit=7, order=ORDERS[number], cursor=cursor)))
 
         for day, names in enumerate((range(3, 60), range(0, 60, 2), range(50)), 1):
             # Some go, some come (back), those that stay change; one page is read between two harvests.
@@ -171,12 +174,12 @@ def test_pages_are_of_one_version_whatever_is_harvested_between(node: Node) -> N
             for number in range(len(ORDERS)):
                 turn(number)
         for number, whole in enumerate(wholes):
-            while pages[number][-1].next:
+            while pages[number][-1][1].next:
                 turn(number)
-            assert [text for page in pages[number] for text in page.features] == whole
-            assert {page.matched for page in pages[number]} == {40}
-            back = Page(limit=7, order=ORDERS[number], cursor=pages[number][-1].previous)
-            assert reader.page("pola", Selection(), back).features == pages[number][-2].features
+            assert [text for features, _ in pages[number] for text in features] == whole
+            assert {around.matched for _, around in pages[number]} == {40}
+            back = Page(limit=7, order=ORDERS[number], cursor=pages[number][-1][1].previous)
+            assert read(back)[0] == pages[number][-2][0]
 
 
 def test_one_feature_as_it_was_known(node: Node) -> None:

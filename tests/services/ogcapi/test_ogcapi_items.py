@@ -13,7 +13,9 @@ import shapely
 from sdi.model.region import Region
 from sdi.services.ogcapi.app import OgcApi
 from sdi.store.crs import CRS84, PL1992, PUBLISHED_CRS
-from sdi.store.reader import InvalidQuery, Page, Reader, Selection, UnknownFeatureType
+from sdi.store.reader import Reader
+from sdi.store.selection import InvalidQuery, Page, Selection, UnknownFeatureType
+from tests.reading import read_page
 from tests.services.ogcapi.conftest import Client, Table
 
 EPSG = "http://www.opengis.net/def/crs/EPSG/0/"
@@ -251,10 +253,10 @@ def test_the_reader_gives_nothing_that_the_tenant_does_not_publish(service: OgcA
     tenant = region.tenants["0415"]
     narrow = tenant.model_copy(update={"feature_types": tenant.feature_types[:1]})
     reader = Reader(service.engines.pool, narrow)
-    assert reader.page("dzialki", Selection(), Page(limit=1)).features == []
+    assert read_page(reader, "dzialki", Selection(), Page(limit=1))[0] == []
     for name in ("budynki", "version", "nothing"):
         with pytest.raises(UnknownFeatureType, match=name):
-            reader.page(name, Selection(), Page(limit=1))
+            read_page(reader, name, Selection(), Page(limit=1))
     for order in ("geom", "fid", "id; drop table egib.dzialki"):
         with pytest.raises(InvalidQuery, match="unknown property"):
-            reader.page("dzialki", Selection(), Page(limit=1, order=((order, False),)))
+            read_page(reader, "dzialki", Selection(), Page(limit=1, order=((order, False),)))

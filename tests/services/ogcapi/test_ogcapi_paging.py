@@ -15,7 +15,9 @@ from sdi.model.region import Region
 from sdi.services.ogcapi.app import OgcApi
 from sdi.store.crs import PL1992, box_as_stored
 from sdi.store.paging import Paging
-from sdi.store.reader import Page, Reader, Selection
+from sdi.store.reader import Reader
+from sdi.store.selection import Page, Selection
+from tests.reading import read_page
 from tests.services.ogcapi.conftest import Client, Table
 from tests.services.ogcapi.test_ogcapi_items import ITEMS, ids, link, walk
 
@@ -123,7 +125,7 @@ def test_a_deep_page_costs_no_more_than_the_first(service: OgcApi, region: Regio
     area = box_as_stored((550_500, 471_000, 550_600, 471_100), PL1992)
     asked = [(Reader(service.engines.pool, region.tenants[tenant]), Selection(area=box))
              for tenant in ("0415", "region") for box in (None, area)]
-    cursors = [reader.page("dzialki", selection, Page(limit=20)).next for reader, selection in asked]
+    cursors = [read_page(reader, "dzialki", selection, Page(limit=20))[1].next for reader, selection in asked]
     for later in (False, True):
         if later:
             with many.connect("owner") as connection:

@@ -36,7 +36,7 @@ def test_who_has_it_already_is_told_without_a_query(
     tags = {path: client.get(BASE + path).headers["ETag"] for path in FROM_DATA}
     assert len(set(tags.values())) == len(tags)
     with monkeypatch.context() as patch:
-        for name in ("page", "feature", "statistics", "count"):
+        for name in ("read", "feature", "statistics", "count"):
             patch.setattr(Reader, name, None)
         for path, tag in tags.items():
             for field in (tag, tag.removeprefix("W/"), f'"other", {tag}'):

@@ -13,7 +13,10 @@ from psycopg_pool import ConnectionPool
 from sdi.db.database import Database
 from sdi.model.region import Region
 from sdi.store import companion, reader
-from sdi.store.reader import Page, Reader, Selection, text_rows
+from sdi.store.reader import Reader
+from sdi.store.selection import Page, Selection
+from sdi.store.table import text_rows
+from tests.reading import read_page
 from tests.services.ogcapi.conftest import Table
 
 OBJECTS = 23
@@ -43,12 +46,12 @@ def walked(reader: Reader, limit: int) -> list[list[bytes]]:
     """All pages, following their tokens."""
     pages, cursor = [], None
     while True:
-        rows = reader.page("dzialki", Selection(), Page(limit=limit, cursor=cursor))
-        pages.append(rows.features)
-        assert (rows.next is not None) is rows.more
-        if rows.next is None:
+        features, around = read_page(reader, "dzialki", Selection(), Page(limit=limit, cursor=cursor))
+        pages.append(features)
+        assert (around.next is not None) is around.more
+        if around.next is None:
             return pages
-        cursor = rows.next
+        cursor = around.next
 
 
 @pytest.mark.parametrize("limit", [1, 2, 7, 22, 23, 24, 1_000])
