@@ -16,7 +16,8 @@ from typing import Any
 from lxml import etree
 
 from sdi.services.csw.cql import cql_to_filter
-from sdi.services.csw.filters import FilterError, compile_filter
+from sdi.services.csw.filters import compile_filter
+from sdi.services.fes.elements import FilterError
 
 with warnings.catch_warnings():
     # pycsw imports cgi and pkg_resources, and calls its own profiles' imports at the first request.
