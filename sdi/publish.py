@@ -1,14 +1,15 @@
 """Compile every tenant's services, try them, and only then swap them in.
 
 compile → write `var/build/<digest>/` → probe each changed tenant with the real engines → refresh records → swap.
-A tenant that cannot be compiled or does not answer is left out and named; the others are published all the same.
-A partner whose file is broken keeps what it published last. What was published without a fault from the same inputs is
-neither compiled nor tried again: so a node of many partners starts at once.
+A tenant that cannot be compiled or does not answer is named and keeps what it published last; the others are published
+all the same. What a broken file declared counts as it was published last (`sdi.carried`). What was published without a
+fault from the same inputs is neither compiled nor tried again: so a node of many partners starts at once.
 """
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import hashlib
 import os
 import shutil
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import httpx
 
+from sdi.carried import with_carried
 from sdi.db.database import Database
 from sdi.errors import PublicationError
 from sdi.fingerprint import code, files
@@ -34,6 +36,9 @@ from sdi.settings import Settings
 
 KEEP = 3
 """Builds kept on disk: the current one and those that a slow worker may still read."""
+
+LOCK_FILE = "lock"
+"""Beside the builds: held by the process that publishes."""
 
 INPUTS_FILE = "inputs"
 """Beside the builds: the digest of the current one and, where nothing failed, of all that it was made from."""
@@ -53,26 +58,48 @@ class Outcome:
     """Metadata records that changed."""
     failed: dict[str, str]
     """Tenants that are not published as declared, each with the reason."""
+    carried: list[str]
+    """Files of sources, registers and units that cannot be used, and count as they were published last."""
+    gone: dict[str, list[str]]
+    """By tenant the collections that it published before and does not now; none: the whole tenant."""
 
 
 def publish(loaded: Loaded, database: Database, settings: Settings) -> Outcome:
-    """Publish the region as declared. Raises PublicationError where not one tenant could be published."""
+    """Publish the region as declared; one after the other, where several processes do.
+
+    Raises PublicationError where not one tenant could be published, or the build cannot be written.
+    """
     builds = settings.var / "build"
+    try:
+        builds.mkdir(parents=True, exist_ok=True)
+        with (builds / LOCK_FILE).open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                return _publish(builds, loaded, database, settings)
+            finally:
+                _tidy(builds)
+    except OSError as error:
+        raise PublicationError(f"the publication failed: {error}; is {builds} writable, and has it room?") from error
+
+
+def _publish(builds: Path, loaded: Loaded, database: Database, settings: Settings) -> Outcome:
+    _tidy(builds)
     previous = _previous(builds)
-    region = _with_carried_partners(loaded.region, previous, settings.region_folder)
-    failed = {name: "its file has mistakes (see sdi check); published as before"
+    region, carried = with_carried(loaded, previous.region if previous else None, settings.home)
+    failed = {name: "its file, or one that it needs, has mistakes (see sdi check); published as before"
               for name in region.partners.keys() - loaded.region.partners.keys()}
     publication = Publication(region, settings.public_url, database.conninfo("serve"), settings.home)
     inputs = _inputs(publication)
     if (previous is not None and not failed and previous.tenants.keys() == region.tenants.keys()
             and _published_from(builds) == f"{previous.digest} {inputs}"):
-        return Outcome(sorted(previous.tenants), False, _records(database, region, settings), failed)
+        return Outcome(sorted(previous.tenants), False, _records(database, region, settings), failed, carried, {})
     draft = _compile(builds, publication, failed)
+    failed |= {name: reason + _replace(draft / name, previous, name) for name, reason in failed.items()
+               if not (draft / name).is_dir()}
     silent = _probe(draft, previous, database, settings)
     failed |= {name: reason + _replace(draft / name, previous, name) for name, reason in silent.items()}
     tenants = sorted(path.name for path in draft.iterdir() if path.is_dir())
     if not tenants:
-        shutil.rmtree(draft)
         reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
         raise PublicationError(f"not one tenant could be published: {reasons}")
     records = _records(database, region, settings)
@@ -80,7 +107,23 @@ def publish(loaded: Loaded, database: Database, settings: Settings) -> Outcome:
     forget_others(settings.var / "tiles", tenants)
     (builds / INPUTS_FILE).write_text(
         f"{os.readlink(builds / 'current')} {'' if failed else inputs}", encoding="utf-8")
-    return Outcome(tenants, changed, records, failed)
+    return Outcome(tenants, changed, records, failed, carried, _gone(previous, region, tenants))
+
+
+def _tidy(builds: Path) -> None:
+    """Take away what a publication that ended early has left; the caller has the lock."""
+    for draft in builds.glob(".draft*"):
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _gone(previous: Build | None, region: Region, tenants: list[str]) -> dict[str, list[str]]:
+    gone: dict[str, list[str]] = {}
+    for name, before in (previous.tenants if previous else {}).items():
+        if name not in tenants:
+            gone[name] = []
+        elif lost := [ft.name for ft in before.tenant.feature_types if not region.tenants[name].feature_type(ft.name)]:
+            gone[name] = lost
+    return gone
 
 
 def _records(database: Database, region: Region, settings: Settings) -> int:
@@ -109,25 +152,10 @@ def _previous(builds: Path) -> Build | None:
         return None
 
 
-def _with_carried_partners(region: Region, previous: Build | None, folder: Path) -> Region:
-    """The region, and partners published before whose file is still there but cannot be used now."""
-    if previous is None:
-        return region
-    carried = {
-        name: partner
-        for name, partner in previous.region.partners.items()
-        if name not in region.partners and (folder / "partners" / f"{name}.yaml").exists()
-        and partner.teryt in region.units and region.delivered(partner.teryt)
-    }
-    parts = {name: getattr(region, name) for name in Region.model_fields}
-    return Region(**parts | {"partners": {**region.partners, **carried}}) if carried else region
-
-
 def _compile(builds: Path, publication: Publication, failed: dict[str, str]) -> Path:
-    """Write a draft of the build; returns its folder. Tenants that do not compile are left out and go to `failed`."""
-    draft = builds / f".draft-{os.getpid()}"
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
+    """Write a draft of the build; returns its folder. Tenants that do not compile are not there and go to `failed`."""
+    draft = builds / ".draft"
+    draft.mkdir()
     builds.chmod(0o700)  # mapfiles carry the password of an own database
     services = classes()
     for name, tenant in publication.region.tenants.items():
@@ -181,8 +209,8 @@ async def _silent(gateway: Gateway, changed: Iterable[Published]) -> dict[str, s
 
 
 def _replace(folder: Path, previous: Build | None, name: str) -> str:
-    """Put what a tenant published last in place of what does not answer; says which."""
-    shutil.rmtree(folder)
+    """Put what a tenant published last in place of what it cannot publish now; says whether there was such."""
+    shutil.rmtree(folder, ignore_errors=True)
     if previous is None or name not in previous.tenants:
         return "; not published"
     shutil.copytree(previous.tenants[name].folder, folder)
@@ -193,18 +221,17 @@ def _swap(builds: Path, draft: Path) -> bool:
     """Name the draft by its digest and point `current` to it in one rename. False: it was current already."""
     digest = files([draft])[:16]
     link, folder = builds / "current", builds / digest
-    if folder.is_dir():
-        shutil.rmtree(draft)
-    else:
+    if not folder.is_dir():
         draft.rename(folder)
     if link.is_symlink() and os.readlink(link) == digest:
         return False
-    next_link = builds / f".current-{os.getpid()}"
+    next_link = builds / ".current"
     next_link.unlink(missing_ok=True)
     next_link.symlink_to(digest)
     next_link.rename(link)
     os.utime(folder)
-    old = sorted((p for p in builds.iterdir() if p.is_dir() and not p.is_symlink()), key=lambda p: p.stat().st_mtime)
+    old = sorted((p for p in builds.iterdir() if p.is_dir() and p.name[0] != "." and not p.is_symlink()),
+                 key=lambda p: p.stat().st_mtime)
     for unused in old[:-KEEP]:
         shutil.rmtree(unused, ignore_errors=True)
     return True
@@ -214,5 +241,9 @@ def summary(outcome: Outcome) -> str:
     """What happened, for the operator."""
     lines = [f"{len(outcome.tenants)} tenants published" + ("" if outcome.changed else ", as before")
              + f"; {outcome.records} metadata records changed"]
+    if outcome.carried:
+        lines.append(f"  as published last, until mended (see sdi check): {', '.join(outcome.carried)}")
     lines += [f"  {name}: {reason}" for name, reason in sorted(outcome.failed.items())]
+    lines += [f"  {name}: no longer publishes {', '.join(lost)}" if lost else f"  {name}: no longer published"
+              for name, lost in sorted(outcome.gone.items())]
     return "\n".join(lines)

@@ -54,8 +54,8 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     if bool(options.sources) + options.all + (options.accept is not None) != 1:
         raise SettingsError("say which sources to harvest, or --all, or which run to --accept")
     loaded = load_region(settings.home, settings.region)
-    for finding in loaded.findings:
-        print(f"warning: {finding}", file=sys.stderr)
+    for line in loaded.lines():
+        print(f"warning: {line}", file=sys.stderr)
     sources = list(loaded.region.sources.values()) if options.all else chosen(loaded, options.sources)
     signal.signal(signal.SIGTERM, _interrupt)
     with node_database(settings) as database:

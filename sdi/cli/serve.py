@@ -20,9 +20,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Serve; mistakes in the declaration are printed and their files left out."""
+    """Serve; mistakes in the declaration are printed, and what they concern stays as it was published last."""
     web.prepare()  # its imports go on while the declaration is read
     loaded = load_region(settings.home, settings.region)
-    for finding in loaded.findings:
-        print(f"left out: {finding}", file=sys.stderr)
+    for line in loaded.lines():
+        print(f"warning: {line}", file=sys.stderr)
     return serve(settings, loaded, say=lambda text: print(text, flush=True))

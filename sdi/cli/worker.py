@@ -41,8 +41,8 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     logging.getLogger("sdi.worker").setLevel(logging.INFO)
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # each attempt to connect again is a warning
     loaded = load_region(settings.home, settings.region)
-    for finding in loaded.findings:
-        print(f"left out: {finding}", file=sys.stderr)
+    for line in loaded.lines():
+        print(f"warning: {line}", file=sys.stderr)
     scheduled = sum(loaded.region.schedule_of(source) is not None for source in loaded.region.sources.values())
     print(f"{scheduled} of {len(loaded.region.sources)} sources have a schedule", file=sys.stderr, flush=True)
     with node_database(settings) as database:

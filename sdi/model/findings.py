@@ -34,6 +34,11 @@ class Loaded:
     notes: list[Finding] = field(default_factory=list)
     """Files without a mistake of their own that are left out because of another file's mistake."""
 
+    def lines(self) -> list[str]:
+        """Every mistake, and every file that is left out because of another's, for the operator."""
+        return [str(found) for found in sorted(self.findings)] + [
+            f"{note} (no mistake of its own)" for note in sorted(self.notes)]
+
     def find(self, folder: str, name: str, where: yaml.Where, message: str) -> None:
         """Add a finding at a place in one of the documents."""
         document = self.documents[folder, name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
 from sdi.model import yaml
@@ -58,7 +59,6 @@ class _Links:
                        f"feature type `{name}` has the name of a register; rename it")
 
     def _sources(self, region: Region) -> None:
-        owners: dict[tuple[str, str], str] = {}
         for name, source in region.sources.items():
             self._county(region, name, source)
             self._known(region.registers, "sources", name, "delivers", source.delivers)
@@ -74,15 +74,20 @@ class _Links:
                 if known.feature_type not in owned and ("sources", name) not in self.left_out:
                     self._find("sources", name, ("expect", "known", index, "feature_type"),
                                f"`{known.feature_type}` is not delivered by this source")
-            taken: dict[str, list[str]] = {}
-            for feature_type in owned:
-                first = owners.setdefault((source.county, feature_type), name)
-                if first != name:
-                    taken.setdefault(first, []).append(f"`{feature_type}`")
-            for first, types in taken.items():
-                self._find("sources", name, ("delivers",),
-                           f"source {first} already owns {', '.join(types)} of county {source.county}; "
-                           "take each from one of the two")
+        self._owners(_without(region, self.left_out))
+
+    def _owners(self, region: Region) -> None:
+        """Of two sources with the same data neither counts: which one is wrong cannot be told."""
+        for one, other in combinations(region.sources.values(), 2):
+            if one.county != other.county:
+                continue
+            theirs = {feature_type.name for feature_type in region.owned_by(other)}
+            both = [f"`{ft.name}`" for ft in region.owned_by(one) if ft.name in theirs]
+            if both:
+                for source, rival in ((one, other), (other, one)):
+                    self._find("sources", source.id, ("delivers",),
+                               f"source {rival.id} delivers {', '.join(both)} of county {source.county} as well; "
+                               "take each from one of the two; until then neither is harvested")
 
     def _county(self, region: Region, name: str, source: Source) -> None:
         if source.county not in region.units:

@@ -191,8 +191,15 @@ def test_the_type_of_a_commune_is_cut_off(home: Home) -> None:
 def test_two_sources_cannot_own_the_same_feature_type_of_a_county(home: Home) -> None:
     home.source("c", "kind: gml\ncounty: 0415\ndelivers:\n  [gesut, egib]\n")
     assert home.findings() == [
-        "sources/c.yaml:3: source a already owns `dzialki`, `budynki` of county 0415; take each from one of the two"
+        f"sources/{name}.yaml:3: source {other} delivers `dzialki`, `budynki` of county 0415 as well; "
+        "take each from one of the two; until then neither is harvested" for name, other in ("ac", "ca")
     ]
+    assert list(home.load().region.sources) == ["b"]
+
+
+def test_a_source_with_another_mistake_does_not_take_anything_from_the_owner(home: Home) -> None:
+    home.source("c", "kind: gml\ncounty: 0415\ndelivers: [egib, land]\n")
+    assert len(home.findings()) == 1
     assert list(home.load().region.sources) == ["a", "b"]
 
 
