@@ -114,25 +114,42 @@ def application(data: Path, url: str, folder: Path) -> Starlette:
 def county_wfs(data: Path, port: int = 0) -> Iterator[str]:
     """The service in a process of its own inside the `with`; its address. Port 0: any free one.
 
-    It dies with this process, however that ends. Raises SourceError where it does not come up.
+    It dies with this process, however that ends. Raises SourceError where the port is taken or it does not come up.
     """
     if not data.is_file():
         raise SourceError(Text(
             pl=f"nie ma pliku {data}; zapisuje go `sdi demo --write-only`",
             en=f"no such file: {data}; `sdi demo --write-only` writes it"))
-    if port == 0:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-    command = [sys.executable, "-m", "sdi.demo.county_wfs", "--data", str(data), "--port", str(port), "--leash"]
-    with tempfile.TemporaryFile() as log, subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log) as process:
+    with _listener(port) as listener:
+        number = listener.fileno()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/wfs"
+        command = [sys.executable, "-m", "sdi.demo.county_wfs", "--data", str(data),
+                   "--port", str(listener.getsockname()[1]), "--listener", str(number)]
+        log = tempfile.TemporaryFile()
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log,
+                                   pass_fds=[number])
+    with log, process:
         try:
-            url = f"http://127.0.0.1:{port}/wfs"
             _wait(process, url, log)
             yield url
         finally:
             process.terminate()
+
+
+def _listener(port: int) -> socket.socket:
+    """The listening socket, taken before the service starts: whoever has the port already must not pass for it."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        raise SourceError(Text(
+            pl=f"port {port} dla WFS powiatu nie jest dostępny ({error.strerror}); inny wybiera SDI_DEMO_WFS_PORT",
+            en=f"port {port} cannot be had for the county's WFS ({error.strerror}); SDI_DEMO_WFS_PORT chooses another",
+        )) from error
+    return listener
 
 
 def _wait(process: subprocess.Popen[bytes], url: str, log: IO[bytes]) -> None:
@@ -163,14 +180,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m sdi.demo.county_wfs", description="A county's own WFS.")
     parser.add_argument("--data", type=Path, required=True, help="the GeoPackage with dzialki and budynki")
     parser.add_argument("--port", type=int, default=8081, help="TCP port on 127.0.0.1 (default: 8081)")
-    parser.add_argument("--leash", action="store_true", help="stop when standard input ends")
+    parser.add_argument("--listener", type=int, metavar="FD",
+                        help="listen on this inherited socket, and stop when standard input ends")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="county-wfs-") as folder:
         app = application(options.data, f"http://127.0.0.1:{options.port}/wfs?", Path(folder))
         server = uvicorn.Server(uvicorn.Config(app, port=options.port, log_level="warning", access_log=False))
-        if options.leash:
+        if options.listener is None:
+            server.run()
+        else:
             threading.Thread(target=_leash, args=(server,), daemon=True).start()
-        server.run()
+            server.run(sockets=[socket.socket(fileno=options.listener)])
 
 
 if __name__ == "__main__":

@@ -101,3 +101,10 @@ def test_it_dies_with_its_parent(data):
 def test_missing_data_is_said(tmp_path):
     with pytest.raises(SourceError, match=r"no such file: .*none\.gpkg"), county_wfs(tmp_path / "none.gpkg"):
         pass
+
+
+def test_another_service_on_its_port_does_not_pass_for_it(url, data):
+    """Nor does it where what answers there is just such a WFS."""
+    port = int(url.split(":")[2].removesuffix("/wfs"))
+    with pytest.raises(SourceError, match=f"port {port} cannot be had .*; SDI_DEMO_WFS_PORT"), county_wfs(data, port):
+        pass
