@@ -21,10 +21,13 @@ from sdi.harvest.http import Client, shown
 from sdi.harvest.srs import Axis
 from sdi.harvest.tls import context
 from sdi.harvest.unpack import Limits, plain_or_gzip
+from sdi.harvest.values import BadValue
 from sdi.model.register import FeatureType
 from sdi.model.text import Text
 
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+")]
+OURS = ("service", "request", "version")
+"""Parameters of a request that come with a copied address of the capabilities, and would stand in every request."""
 
 
 class WfsType(BaseModel):
@@ -44,7 +47,7 @@ class WfsParameters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     url: Url
-    """The address without the parameters of a request."""
+    """The address without the parameters of a request; its own (map=…) may stand in it."""
     version: Literal["2.0.0", "1.1.0", "1.0.0"] = "2.0.0"
     types: dict[str, WfsType] = Field(default_factory=dict)
     """Names by our feature type, where the server's differ."""
@@ -76,6 +79,19 @@ class WfsParameters(BaseModel):
     """Most bytes that one byte of a packed answer may unpack to."""
     encoding: str | None = None
     """Encoding of the answers of a server that says a wrong one (windows-1250, iso-8859-2)."""
+
+    @field_validator("url")
+    @classmethod
+    def _asks_nothing(cls, value: str) -> str:
+        address, _, given = value.partition("?")
+        names = [part.partition("=")[0] for part in given.split("&")]
+        if not (wrong := [name for name in names if name.lower() in OURS]):
+            return value
+        kept = "&".join(part for name, part in zip(names, given.split("&"), strict=True) if name not in wrong)
+        right = address + (f"?{kept}" if kept else "")
+        raise BadValue(Text(
+            pl=f"adres podaje {', '.join(wrong)}, o czym decyduje pobieranie; wpisz {right}",
+            en=f"the address says {', '.join(wrong)}, which harvesting decides; write {right}"))
 
     @field_validator("encoding")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Callable
 
@@ -20,7 +21,7 @@ from sdi.settings import Settings
 def serve(settings: Settings, loaded: Loaded, say: Callable[[str], None] = print) -> int:
     """Publish and answer until SIGINT or SIGTERM. Returns the exit code.
 
-    Raises SettingsError where the port is taken, DatabaseError, PublicationError.
+    Raises SettingsError where the address or the port cannot be had, DatabaseError, PublicationError.
     """
     listener = _listen(settings)
     web.prepare()
@@ -46,9 +47,9 @@ def _listen(settings: Settings) -> socket.socket:
         listener.listen(2048)
     except OSError as error:
         listener.close()
-        raise SettingsError(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; "
-            "stop what listens there or choose another port with SDI_PORT"
-        ) from error
+        advice = ("stop what listens there or choose another port with SDI_PORT"
+                  if error.errno in (errno.EADDRINUSE, errno.EACCES) else
+                  "SDI_HOST must be an address of this machine, or 0.0.0.0 for all of them")
+        raise SettingsError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; {advice}") from error
     listener.set_inheritable(True)
     return listener

@@ -33,6 +33,7 @@ from sdi.harvest.reading import Reading
 from sdi.harvest.remembering import Remembering
 from sdi.harvest.settle import Settled, settle, warn
 from sdi.harvest.stage import Stager
+from sdi.model.mistakes import mistake
 from sdi.model.region import Region, Source
 from sdi.model.text import Text
 from sdi.settings import Settings
@@ -142,10 +143,10 @@ def _parameters(kind: type[Harvester[Any]], source: Source) -> BaseModel:
     try:
         return kind.Parameters.model_validate(source.parameters)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        wrong = Text.joined(mistake(e).at(".".join(map(str, e["loc"]))) for e in error.errors())
         raise SourceError(Text(
-            pl=f"sources/{source.id}.yaml: parametry źródła rodzaju {source.kind}: {wrong}",
-            en=f"sources/{source.id}.yaml: parameters of kind {source.kind}: {wrong}")) from error
+            pl=f"sources/{source.id}.yaml: parametry źródła rodzaju {source.kind}: {wrong.pl}",
+            en=f"sources/{source.id}.yaml: parameters of kind {source.kind}: {wrong.en}")) from error
 
 
 class _Attempt:

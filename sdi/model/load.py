@@ -23,6 +23,7 @@ from sdi.errors import ConfigurationError
 from sdi.model import yaml
 from sdi.model.findings import Finding, Loaded
 from sdi.model.links import link
+from sdi.model.mistakes import mistake
 from sdi.model.region import Partner, Region, RegionFile, Source
 from sdi.model.register import NAME, Register
 from sdi.model.text import Declared
@@ -171,7 +172,7 @@ def explain(document: yaml.Document, base: yaml.Where, detail: Any, model: type[
         close = difflib.get_close_matches(str(where[-1]), known, 1)
         hint = f"did you mean `{close[0]}`?" if close else f"known are: {', '.join(known)}"
         return line, f"unknown field `{name}`; {hint}" if known else f"unknown field `{name}`"
-    message = str(detail["msg"]).removeprefix("Value error, ")
+    message = mistake(detail).en
     return line, f"`{name}`: {message}" if name else message
 
 

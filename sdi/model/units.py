@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from shapely.geometry import shape
 
 from sdi.model.findings import Finding
+from sdi.model.mistakes import mistake
 from sdi.model.region import Unit
 
 POLAND = 140_000.0, 120_000.0, 890_000.0, 920_000.0
@@ -49,7 +50,7 @@ def read_units(path: Path) -> tuple[dict[str, Unit], list[Finding]]:
             units[unit.teryt] = unit
         except ValidationError as error:
             detail = error.errors()[0]
-            what = f"`{detail['loc'][0]}`: {str(detail['msg']).removeprefix('Value error, ')}"
+            what = f"`{detail['loc'][0]}`: {mistake(detail).en}"
             findings.append(Finding(path, _line(text, number), f"feature {number}: {what}"))
         except (ValueError, TypeError, shapely.errors.ShapelyError) as error:
             findings.append(Finding(path, _line(text, number), f"feature {number}: {error}"))

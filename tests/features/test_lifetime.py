@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -47,6 +48,20 @@ def test_a_broken_region_says_so(tmp_path: Path) -> None:
     shutil.rmtree(home / "configs" / "regions" / "demo")
     lost = Node(home, environment(home), None, "")  # type: ignore[arg-type]
     assert "no such region" in lost.sdi("publish", status=1)
+
+
+def test_why_it_cannot_listen_is_said(tmp_path: Path) -> None:
+    home = copy_home(tmp_path / "home")
+    variables = environment(home)
+    for host in ("192.0.2.1", "nosuch.invalid"):
+        lost = Node(home, variables | {"SDI_HOST": host}, None, "")  # type: ignore[arg-type]
+        said = lost.sdi("serve", status=1)
+        assert f"cannot listen on {host}:" in said and "SDI_HOST must be an address of this machine" in said
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", int(variables["SDI_PORT"])))
+        other.listen()
+        lost = Node(home, variables, None, "")  # type: ignore[arg-type]
+        assert "stop what listens there or choose another port with SDI_PORT" in lost.sdi("serve", status=1)
 
 
 def test_a_web_worker_that_dies_is_replaced(node: Node) -> None:

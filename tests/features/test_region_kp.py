@@ -154,7 +154,10 @@ def test_a_file_of_ones_own_is_kept_unless_forced(home: Path, sdi: Sdi) -> None:
     (("partner", "add", "--all", "--id", "a"), "--id: of one partner"),
     (("source", "add", "0415"), "--url is missing"),
     (("source", "add", "041506", "--url", "https://a/ggp"), "no TERYT code of a county of this region"),
-    (("source", "add", "0415", "--url", "ftp://a/ggp"), "0415-egib: `parameters.url`"),
+    (("source", "add", "0415", "--url", "ftp://a/ggp"),
+     "0415-egib: `parameters.url`: expected an http:// or https:// address"),
+    (("source", "add", "0415", "--family", "ggp", "--url", "https://a/ggp?map=a/b&SERVICE=WFS&request=x&Version=1.1.0"),
+     "the address says SERVICE, request, Version, which harvesting decides; write https://a/ggp?map=a/b"),
     (("source", "add", "0415", "--url", "https://a/ggp", "--register", "gesut"), "do not deliver the register 'gesut'"),
     (("source", "add", "0415", "--url", "https://a/ggp", "--outside-max", "7"), "0415-egib: `expect.outside_max`"),
 ])

@@ -117,7 +117,7 @@ def test_attempts_come_to_an_end(post: Post) -> None:
     assert post.once() == 1
     (row,) = post.plan().values()
     assert (row["failures"], row["later"]) == (0, True)
-    assert "parameters of kind jsonpages: wrong" in row["problem"]
+    assert "parameters of kind jsonpages: wrong: unknown field" in row["problem"]
     assert post.runs() == []
 
 
