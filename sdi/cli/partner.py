@@ -16,6 +16,7 @@ import argparse
 import sys
 from typing import Any
 
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
@@ -24,7 +25,9 @@ from sdi.declare.names import Named, named
 from sdi.declare.partners import declared, known, partner, put_partner
 from sdi.errors import ConfigurationError, SettingsError
 from sdi.model.findings import Loaded
+from sdi.model.links import TAKEN
 from sdi.model.load import ID, examine
+from sdi.model.mistakes import mistake
 from sdi.model.region import PROTOCOLS, Partner
 from sdi.model.text import Text
 from sdi.settings import Settings
@@ -76,12 +79,18 @@ def _add_one(settings: Settings, loaded: Loaded, options: argparse.Namespace) ->
     ids = [options.id] if options.id else there.get(teryt) or [default.id]
     if not ID.match(ids[0]):
         raise SettingsError(f"--id {ids[0]!r}: use a-z, 0-9 and hyphens")
+    if ids[0] in TAKEN:
+        raise SettingsError(f"--id {ids[0]!r}: is taken by the node itself; choose another")
     title = Text(pl=options.title_pl or default.title.pl, en=options.title_en or default.title.en)
     data = partner(teryt, Named(ids[0], title), _extra(options))
     unknown = [name for name in options.registers or () if not loaded.region.expand((name,))]
     if unknown:
         raise SettingsError(f"--registers {' '.join(unknown)}: there are: {', '.join(loaded.region.registers)}")
-    Partner.model_validate(data)
+    try:
+        Partner.model_validate(data)
+    except ValidationError as error:
+        raise ConfigurationError([f"`{'.'.join(map(str, detail['loc']))}`: {mistake(detail).en}"
+                                  for detail in error.errors()]) from error
     done = _put(settings, loaded, ids[0], data, options.force)
     print(done)
     if done.difference:
@@ -102,13 +111,15 @@ def _add_all(settings: Settings, loaded: Loaded, force: bool) -> int:
     for result in results:
         if result.state != "same":
             print(result)
+        if result.difference:
+            print(result.difference)
     counts = {state: sum(result.state == state for result in results)
               for state in ("written", "replaced", "same", "differs")}
     print(f"{len(results)} units: {counts['written']} partners written, {counts['replaced']} replaced, "
           f"{counts['same']} as they are, {counts['differs']} with contents of their own")
     if counts["written"] or counts["replaced"]:
         print(f"next: {_next(settings)}")
-    return 0
+    return 1 if counts["differs"] else 0
 
 
 def _put(settings: Settings, loaded: Loaded, name: str, data: dict[str, Any], force: bool) -> Put:

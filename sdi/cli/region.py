@@ -20,6 +20,9 @@ from sdi.errors import ConfigurationError
 from sdi.model.units import read_units
 from sdi.settings import Settings
 
+WIDTH = 120
+"""Of a line that differs so much is shown: a unit's code and name, and not all of its boundary."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The one thing to do, and its files."""
@@ -44,4 +47,6 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     done = put(target, text, options.force)
     counties = sum(len(teryt) == 4 for teryt in units)
     print(f"{done}: {counties} counties, {len(units) - counties} communes")
+    for line in done.difference.splitlines():
+        print(line if len(line) <= WIDTH else f"{line[:WIDTH]}…")
     return 1 if done.state == "differs" else 0

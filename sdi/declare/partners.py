@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,12 +42,12 @@ def declared(loaded: Loaded) -> dict[str, list[str]]:
 
 
 def known(units: Mapping[str, Unit], given: str, digits: tuple[int, ...] = (4, 6)) -> str:
-    """The TERYT code of a unit that a user names by code (also with 7 digits); a commune's type is cut off.
+    """The TERYT code of a unit that a user names by code (a commune also with 7 digits, its type, which is cut off).
 
     Raises ConfigurationError that names units with a code or a name like it.
     """
-    code = given[:6] if given.isdecimal() else given
-    if code in units and len(code) in digits:
+    code = given[:6]
+    if re.fullmatch(r"[0-9]{4}|[0-9]{6,7}", given) and code in units and len(code) in digits:
         return code
     of_kind = {teryt: unit for teryt, unit in units.items() if len(teryt) in digits}
     names = {teryt: unit.name.casefold() for teryt, unit in of_kind.items()}

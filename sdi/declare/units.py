@@ -26,7 +26,7 @@ def units_geojson(paths: Sequence[Path], kept: Path) -> str:
     register has, are taken over from `kept`, the region's file so far. Raises ConfigurationError with all mistakes.
     """
     findings: list[str] = []
-    english = {unit["teryt"]: unit["name_en"] for unit in _properties(kept) if "name_en" in unit}
+    english = {unit["teryt"]: unit["name_en"] for unit in _properties(kept) if unit.keys() >= {"teryt", "name_en"}}
     units: dict[str, dict[str, Any]] = {}
     for path in paths:
         for number, feature in enumerate(_features(path), 1):
@@ -39,6 +39,8 @@ def units_geojson(paths: Sequence[Path], kept: Path) -> str:
             if teryt in units:
                 findings.append(f"{path}: feature {number}: TERYT {teryt} stands here twice")
             units[teryt] = unit
+    if not units and not findings:
+        findings = [f"{', '.join(map(str, paths))}: no county or commune in it"]
     if findings:
         raise ConfigurationError(findings)
     lines = ",\n".join("  " + json.dumps(units[teryt], ensure_ascii=False) for teryt in sorted(units))
@@ -55,7 +57,10 @@ def _features(path: Path) -> list[Any]:
 
 
 def _properties(path: Path) -> list[dict[str, Any]]:
-    return [feature["properties"] for feature in _features(path)] if path.exists() else []
+    """Of the features that have any: the file may be there to be replaced because of what is wrong in it."""
+    features = _features(path) if path.exists() else []
+    found = [feature.get("properties") for feature in features if isinstance(feature, dict)]
+    return [properties for properties in found if isinstance(properties, dict)]
 
 
 def _unit(feature: Any, english: dict[str, str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ PATTERNS = {
     r"^[0-9]{4}$": Text(pl="oczekiwano 4 cyfr", en="expected 4 digits"),
     r"^[0-9]{6}$": Text(pl="oczekiwano 6 cyfr", en="expected 6 digits"),
     r"^[1-9]$": Text(pl="oczekiwano jednej cyfry od 1 do 9", en="expected one digit from 1 to 9"),
+    r"^[^@\s]+@[^@\s]+$": Text(pl="oczekiwano adresu e-mail", en="expected an e-mail address"),
     r"^https?://[^\s/]+": Text(
         pl="oczekiwano adresu http:// albo https://", en="expected an http:// or https:// address"),
 }

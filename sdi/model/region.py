@@ -44,7 +44,7 @@ class Contact(Declared):
     """Who answers for a service or a data set."""
 
     organisation: Text
-    email: str
+    email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
     phone: str | None = None
     address: str | None = None
     url: str | None = None

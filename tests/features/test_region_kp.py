@@ -137,7 +137,8 @@ def test_a_file_of_ones_own_is_kept_unless_forced(home: Path, sdi: Sdi) -> None:
     assert "-title: {pl: Gmina Łysomice (mapa), en" in said and "+title: {pl: Gmina Łysomice, en" in said
     assert path.read_text(encoding="utf-8") == own
     code, said = sdi("partner", "add", "--all")
-    assert code == 0 and "166 as they are, 1 with contents of their own" in said
+    assert code == 1 and "166 as they are, 1 with contents of their own" in said
+    assert "-title: {pl: Gmina Łysomice (mapa), en" in said and "+title: {pl: Gmina Łysomice, en" in said
     assert path.read_text(encoding="utf-8") == own
     code, said = sdi("partner", "add", "041506", "--force")
     assert code == 0 and "replaced" in said and path.read_text(encoding="utf-8") != own
@@ -148,7 +149,12 @@ def test_a_file_of_ones_own_is_kept_unless_forced(home: Path, sdi: Sdi) -> None:
     (("partner", "add", "toruń"), "did you mean 0415 (powiat toruński), 0463 (Toruń), 046301 (Toruń)"),
     (("partner", "add", "041506", "--id", "torun", "--force"), "torun.yaml is the partner with TERYT 046301"),
     (("partner", "add", "041506", "--id", "Łysomice"), "use a-z, 0-9 and hyphens"),
+    (("partner", "add", "041506", "--id", "metrics"), "--id 'metrics': is taken by the node itself; choose another"),
+    (("partner", "add", "04150600"), "04150600: no TERYT code of a county or commune of this region; did you mean 041"),
+    (("partner", "add", "041506٢"), "041506٢: no TERYT code of a county or commune of this region; did you mean 041"),
     (("partner", "add", "041506", "--email", "a@b"), "a contact has all of"),
+    (("partner", "add", "041506", "--email", "nie mail", "--organisation-pl", "a", "--organisation-en", "a", "--force"),
+     "`contact.email`: expected an e-mail address"),
     (("partner", "add", "041506", "--registers", "drogi"), "there are: bdot500, egib, gesut"),
     (("partner", "add"), "say the TERYT code of a unit, or --all"),
     (("partner", "add", "--all", "--id", "a"), "--id: of one partner"),
@@ -191,6 +197,21 @@ def test_a_moved_endpoint_is_shown_and_replaced_only_by_force(home: Path, sdi: S
     assert sdi(*arguments, "--force")[0] == 0
     assert sdi("check")[0] == 0
     assert "https://new.example/iip/ows" in sdi("source", "list")[1]
+
+
+def test_units_are_shown_as_they_differ_and_replaced_only_by_force(home: Path, sdi: Sdi) -> None:
+    path = folder(home, "units.geojson")
+    text = path.read_text(encoding="utf-8")
+    (home / "new.geojson").write_text(text.replace('"name": "Łysomice"', '"name": "Nowe"'), encoding="utf-8")
+    (home / "empty.geojson").write_text('{"type": "FeatureCollection", "features": []}', encoding="utf-8")
+    code, said = sdi("region", "units", "empty.geojson", "--force")
+    assert code == 1 and "empty.geojson: no county or commune in it" in said
+    code, said = sdi("region", "units", "new.geojson")
+    assert code == 1 and "left as it is" in said and path.read_text(encoding="utf-8") == text
+    assert '"name": "Łysomice"' in said and '"name": "Nowe"' in said
+    assert max(map(len, said.splitlines()[1:])) <= 121
+    assert sdi("region", "units", "new.geojson", "--force")[0] == 0
+    assert '"name": "Nowe"' in path.read_text(encoding="utf-8")
 
 
 def test_the_lists_name_everything(sdi: Sdi, home: Path) -> None:

@@ -75,3 +75,16 @@ def test_what_is_no_feature_collection_is_said(tmp_path: Path, text: str) -> Non
     (tmp_path / "a.geojson").write_text(text)
     with pytest.raises(ConfigurationError, match=r"a\.geojson"):
         units_geojson([tmp_path / "a.geojson"], tmp_path / "none")
+
+
+def test_what_is_wrong_in_the_file_so_far_does_not_keep_it_from_being_made_again(tmp_path: Path) -> None:
+    new = write(tmp_path / "a.geojson", feature(SQUARE, terc="0415", name="toruński"))
+    kept = write(tmp_path / "units.geojson", {"type": "Feature", "properties": None, "geometry": None}, feature(None),
+                 feature(None, name="a", name_en="Nowhere"), feature(None, teryt="0415", name="x", name_en="Toruń"))
+    made = json.loads(units_geojson([new], kept))["features"]
+    assert [unit["properties"] for unit in made] == [{"teryt": "0415", "name": "powiat toruński", "name_en": "Toruń"}]
+
+
+def test_no_units_at_all_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"a\.geojson: no county or commune in it"):
+        units_geojson([write(tmp_path / "a.geojson")], tmp_path / "none")

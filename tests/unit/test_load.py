@@ -150,6 +150,8 @@ def test_a_mistake_in_a_source_is_the_only_finding(home: Home, text: str, findin
          "add one under sources/ or leave the partner out"),
         ("teryt: 2207\ntitle: {pl: a, en: a}\ncontact:\n  organisation: {pl: a, en: a}\n  emial: a@example.org\n",
          "3: the field `contact.email` is missing"),
+        ("teryt: 2207\ntitle: {pl: a, en: a}\ncontact:\n  organisation: {pl: a, en: a}\n  email: nie mail\n",
+         "5: `contact.email`: expected an e-mail address"),
         ("teryt: 2207\ntitle: {pl: a, en: a}\nservices: [wmts]\n",
          "3: `services.0`: expected one of 'ogcapi', 'wms', 'wfs', 'csw', 'download'"),
     ],
