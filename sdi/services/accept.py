@@ -29,9 +29,9 @@ def media_type(field: str, offered: Sequence[str]) -> str | None:
 def coding(field: str, offered: Sequence[str]) -> str | None:
     """The content coding that a field Accept-Encoding wants most, the one offered first among equals; None for none."""
     weights = _weights(field)
-    wanted = {name: weights.get(name, weights.get("*", 0.0)) for name in offered}
-    best = max(wanted, key=lambda name: wanted[name])
-    return best if wanted[best] > 0 and wanted[best] >= weights.get("identity", 0.0) else None
+    given = {name: weights.get(name, weights.get("*", 0.0)) for name in offered}
+    best = max(given, key=lambda name: given[name])
+    return best if given[best] > 0 and given[best] >= weights.get("identity", 0.0) else None
 
 
 def language(field: str, offered: Sequence[str]) -> str | None:
@@ -48,6 +48,12 @@ def language(field: str, offered: Sequence[str]) -> str | None:
 
     best = min(offered, key=rank)
     return best if rank(best)[0] else None
+
+
+def wanted(field: str) -> list[str]:
+    """What a field names and wants, in lower case, the most wanted first, the one named first among equals."""
+    weights = _weights(field)
+    return sorted((name for name in weights if name and weights[name]), key=lambda name: -weights[name])
 
 
 def _weights(field: str) -> dict[str, float]:

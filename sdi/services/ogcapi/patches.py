@@ -13,7 +13,9 @@ from typing import Any
 from pygeoapi import api, l10n, linked_data
 from pygeoapi.api import itemtypes
 from pygeoapi.plugin import PLUGINS
+from pygeoapi.util import get_from_headers
 
+from sdi.services.accept import wanted
 from sdi.services.ogcapi import filtering
 from sdi.services.ogcapi.formats import FORMATS, JSON_FG_CONFORMANCE
 from sdi.services.ogcapi.render import render
@@ -43,6 +45,7 @@ def apply() -> None:
     api.render_j2_template = itemtypes.render_j2_template = linked_data.render_j2_template = rendered
     api.to_json = itemtypes.to_json = to_json
     api.setup_logger = no_logging
+    api.get_choice_from_headers = choices
     # CSV is offered for every collection whether it is configured or not, and would lose the geometries.
     PLUGINS["formatter"].clear()
     logging.getLogger("pygeoapi").setLevel(logging.ERROR)
@@ -69,6 +72,14 @@ def to_json(content: Any, pretty: bool = False) -> bytes:
     if not isinstance(content, dict):
         return dumps(content)
     return dumps(_true(content))
+
+
+def choices(headers: Mapping[str, str], header_name: str, all: bool = False) -> list[str] | str | None:
+    """In place of `get_choice_from_headers`, which divides by a weight of 0, drops what has a blank before its weight,
+    or another parameter, and returns a heap for a sorted list.
+    """
+    found = wanted(get_from_headers(headers=headers, header_name=header_name))
+    return found if all else next(iter(found), None)
 
 
 def no_logging(config: Mapping[str, Any]) -> None:

@@ -129,6 +129,8 @@ def test_the_language_is_that_of_the_request(client: Client) -> None:
     for headers, parameters, language in (
         ({}, {}, "pl"), ({"Accept-Language": "en-GB,pl;q=0.5"}, {}, "en"), ({"Accept-Language": "de"}, {}, "pl"),
         ({"Accept-Language": "en"}, {"lang": "pl"}, "pl"), ({"Accept-Language": ";;;"}, {}, "pl"),
+        ({"Accept-Language": "pl;q=0, en"}, {}, "en"), ({"Accept-Language": "pl; q=0.5, en;Q=0.9"}, {}, "en"),
+        ({"Accept-Language": "en; q=0.8, *;q=0"}, {}, "en"),
     ):
         response = client.get("/0415/ogcapi/collections/dzialki", headers=headers, params=parameters)
         assert response.headers["Content-Language"] == language

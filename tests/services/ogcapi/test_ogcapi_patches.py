@@ -15,6 +15,16 @@ DEFECTS = {
         b = translate_struct({"server": {}, "metadata": {"title": "B"}}, str2locale("pl"), True)
         assert b["metadata"]["title"] == "A"
     """,
+    "a weight of 0 is divided by, and one behind a blank drops what it is of": """
+        from pygeoapi.util import get_choice_from_headers as choice
+        assert choice({"accept-language": "pl; q=0.2"}, "accept-language", all=True) == []
+        try:
+            choice({"accept-language": "pl;q=0, en"}, "accept-language", all=True)
+        except ZeroDivisionError:
+            pass
+        else:
+            raise AssertionError
+    """,
     "every page builds a Jinja environment": """
         import pygeoapi.util as util
         built = []
