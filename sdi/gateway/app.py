@@ -10,6 +10,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -18,6 +19,7 @@ from starlette.routing import Mount, Route
 from sdi.assets import Assets
 from sdi.db.database import Database
 from sdi.gateway.compression import Compression
+from sdi.gateway.crossorigin import Preflights
 from sdi.gateway.engines import engines_of
 from sdi.gateway.health import health
 from sdi.gateway.limits import Limits
@@ -60,9 +62,14 @@ class Gateway:
                 Route("/{tenant}/{protocol}", self.service, methods=every),
                 Route("/{tenant}/{protocol}/{path:path}", self.service, methods=every),
             ],
-            middleware=[Middleware(Limits), Middleware(
-                Compression, but=(*DEFAULT_EXCLUDED_CONTENT_TYPES, *MEDIA_TYPES))],
-            exception_handlers={HTTPException: on_problem, Exception: on_failure},
+            middleware=[
+                Middleware(Limits),
+                Middleware(Preflights),
+                # As an exception handler it would answer outside of Limits, without its headers.
+                Middleware(ServerErrorMiddleware, handler=on_failure),
+                Middleware(Compression, but=(*DEFAULT_EXCLUDED_CONTENT_TYPES, *MEDIA_TYPES)),
+            ],
+            exception_handlers={HTTPException: on_problem},
             lifespan=self.lifespan,
         )
 

@@ -62,9 +62,7 @@ class Download:
     async def answer(self, request: Request, published: Published, path: str) -> Response:
         """The list, or a file. Raises Problem."""
         if request.method == "OPTIONS":
-            return Response(status_code=204, headers={
-                "Allow": METHODS, "Access-Control-Allow-Methods": METHODS, "Access-Control-Max-Age": "86400",
-                "Access-Control-Allow-Headers": "Range, If-Range, If-None-Match, If-Modified-Since"})
+            return Response(status_code=204, headers={"Allow": METHODS})
         if request.method not in ("GET", "HEAD"):
             raise Problem(405, Text(pl=f"Metoda {request.method} nie jest obsługiwana; są: {METHODS}",
                                     en=f"The method {request.method} is not supported; there are: {METHODS}"),
