@@ -240,6 +240,7 @@ def _answered(state: TenantApi, asked_of: APIRequest, target: Target) -> Answer:
         return _problem(state.api, asked_of, HTTPStatus.BAD_REQUEST, "InvalidParameterValue", Text(
             pl=f"filter: nie da się obliczyć: {error}", en=f"filter: cannot be reckoned: {error}"))
     except NotThere as error:
+        ASKED.set(replace(ASKED.get(), last_known=error.last))
         return _problem(state.api, asked_of, HTTPStatus.NOT_FOUND, "NotFound", error.text)
     except (CursorGone, FeedGone) as error:
         return _problem(state.api, asked_of, HTTPStatus.GONE, "Gone", error.text)

@@ -35,7 +35,11 @@ Link = dict[str, str]
 
 
 class NotThere(SdiError):
-    """The tenant has no such feature."""
+    """The tenant has no such feature; `last` is the `asOf` of its last known state, empty where there is none."""
+
+    def __init__(self, text: Text, last: str = "") -> None:
+        self.last = last
+        super().__init__(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ class Items:
         as_of = known_at(given["asOf"], reader) if "asOf" in given else None
         text = reader.feature(name, identifier, page, as_of)
         if text is None:
-            raise NotThere(self._not_there(identifier))
+            raise self._not_there(identifier)
         # Percent-encoded, the links stay links whatever the identifier holds.
         address = f"{self.address}/{quote(identifier, safe='/')}"
         members: dict[str, Any] = {"links": [*self._itself(address), self._collection()]}
@@ -144,16 +148,16 @@ class Items:
         return {"rel": relation, "type": FORMATS[name].media_type, "title": title.get(self.asked.language),
                 "href": f"{address}?{urlencode(query, safe=',:/')}" if query else address}
 
-    def _not_there(self, identifier: str) -> Text:
+    def _not_there(self, identifier: str) -> NotThere:
         name = self.asked.collection
         last = None if "asOf" in self.asked.query else self.asked.reader.last_known(name, identifier)
         if last is None:
-            return Text(pl=f"nie ma obiektu {identifier!r} w {name}",
-                        en=f"there is no feature {identifier!r} in {name}")
+            return NotThere(Text(pl=f"nie ma obiektu {identifier!r} w {name}",
+                                 en=f"there is no feature {identifier!r} in {name}"))
         then = last.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        return Text(
+        return NotThere(Text(
             pl=f"obiektu {identifier!r} nie ma już w {name}; ostatni znany stan: asOf={then}",
-            en=f"there is no feature {identifier!r} in {name} any more; its last known state: asOf={then}")
+            en=f"there is no feature {identifier!r} in {name} any more; its last known state: asOf={then}"), then)
 
 
 def _with_members(feature: bytes, members: dict[str, Any]) -> bytes:

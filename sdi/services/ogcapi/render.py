@@ -69,6 +69,7 @@ def render(config: Mapping[str, Any], template: str, data: Mapping[str, Any]) ->
         licence={"name": translated(metadata["license"]["name"]), "url": metadata["license"]["url"]},
         collection=asked.collection if asked.collection in config["resources"] else "",
         collection_title=translated(config["resources"].get(asked.collection, {}).get("title", "")),
+        last_known=asked.last_known,
         tiled=asked.reader.feature_types,
         registers=partial(registers_of, asked),
         drawn=drawn,

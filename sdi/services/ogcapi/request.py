@@ -32,6 +32,9 @@ class Asked:
     enclosures: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Links to whole collections as files, by collection; given where collections are described."""
 
+    last_known: str = ""
+    """Of a feature that turns out to be gone: the `asOf` of its last known state."""
+
 
 ASKED: ContextVar[Asked] = ContextVar("ASKED")
 """Set for the length of a request; pygeoapi builds a provider per request from plain configuration only."""

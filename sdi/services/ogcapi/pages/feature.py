@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
 from sdi.model.text import Text
-from sdi.services.ogcapi.pages.values import SHARED, Property, moment, properties_of
+from sdi.services.ogcapi.pages.values import SHARED, Property, known_when, moment, properties_of
 from sdi.services.ogcapi.request import Asked
 from sdi.store.columns import ID
 from sdi.store.issues import ISSUES
@@ -84,14 +84,19 @@ class Sheet:
         return list(self._states(found))
 
     @property
+    def known(self) -> str:
+        """When or in which version the feature was known as it is on this page; empty for now."""
+        return known_when(self.asked.query.get("asOf", ""), self.asked.language)
+
+    @property
     def place(self) -> str:
         """The address of the feature in GeoJSON and CRS84, for the map."""
         known = {"asOf": self.asked.query["asOf"]} if "asOf" in self.asked.query else {}
         return f"?{urlencode({'f': 'json', **known})}"
 
     def gml(self, service: str) -> str:
-        """The feature as GML 3.2 by the WFS at `service`; empty where there is none."""
-        if "wfs" not in self.asked.reader.tenant.services or self.asked.collection == ISSUES:
+        """The feature as GML 3.2 by the WFS at `service`, which knows states of now only; empty where there is none."""
+        if "wfs" not in self.asked.reader.tenant.services or self.asked.collection == ISSUES or self.known:
             return ""
         query = {"service": "WFS", "version": "2.0.0", "request": "GetFeature", "typeNames": self.asked.collection,
                  "filter": _FILTER.format(escape(str(self.feature["id"])))}

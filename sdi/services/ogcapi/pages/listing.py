@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
 from sdi.model.register import FeatureType
 from sdi.model.text import Language, Text
 from sdi.services.downloads.formats import FORMATS
-from sdi.services.ogcapi.asking import LIMIT_DEFAULT
+from sdi.services.ogcapi.asking import LIMIT_DEFAULT, selection_of
 from sdi.services.ogcapi.pages.search import HIGH, LOW, PLACE, taken_apart, without
-from sdi.services.ogcapi.pages.values import SHARED, Property, properties_of
+from sdi.services.ogcapi.pages.values import SHARED, Property, known_when, properties_of
 from sdi.services.ogcapi.request import Asked
 from sdi.store.columns import ID
+from sdi.store.versions import Past, past_of
 
 LIMITS = (10, 25, 50, 100, 500)
 """Page sizes that are offered."""
@@ -31,7 +33,7 @@ _ACTIVE = {
     "q": Text(pl="Szukane", en="Search"),
     "bbox": Text(pl="Obszar", en="Area"),
     "datetime": Text(pl="Ważne", en="Valid"),
-    "asOf": Text(pl="Stan znany", en="As known"),
+    "asOf": Text(pl="Według stanu wiedzy z", en="As it was known at"),
     "ids": Text(pl="Identyfikatory", en="Identifiers"),
     "filter": Text(pl="Filtr CQL2", en="CQL2 filter"),
 }
@@ -54,6 +56,8 @@ class Row:
 
     id: str
     name: str
+    state: str
+    """The query of the page of the feature in the state that the row shows; empty where there is no page."""
     cells: list[tuple[bool, str]]
 
 
@@ -106,7 +110,8 @@ class Listing:
             values, identifier = feature["properties"], feature["id"]
             name = self.label.shown(values.get(self.label.name)) or identifier
             cells = [(numeric, text(values[each])) for each, numeric, text in shown]
-            yield Row(identifier, name, [*cells, *([(False, identifier)] if self.label.name != ID.name else [])])
+            last = [(False, identifier)] if self.label.name != ID.name else []
+            yield Row(identifier, name, self._state(identifier), [*cells, *last])
 
     @property
     def empty(self) -> list[str]:
@@ -126,7 +131,10 @@ class Listing:
         for name, title in _ACTIVE.items():
             if name in self.query and (name != "filter" or self.raw):
                 less = self._less(name, *{"bbox": ("bbox-crs",), "filter": ("filter-lang", "filter-crs")}.get(name, ()))
-                yield Active(f"{title.get(self.language)}: {self.query[name]}", _address(less))
+                value = self.query[name]
+                if name == "asOf" and value.isdecimal():
+                    value = known_when(value, self.language)
+                yield Active(f"{title.get(self.language)}: {value}", _address(less))
 
     @property
     def cleared(self) -> str:
@@ -176,12 +184,6 @@ class Listing:
                 for format_ in FORMATS.values()]
 
     @property
-    def kept(self) -> str:
-        """What links to single features hand on of the query."""
-        known = {name: value for name, value in self.query.items() if name in ("asOf", "crs")}
-        return f"&{urlencode(known, safe=',:/')}" if known else ""
-
-    @property
     def places(self) -> str:
         """The address of the same features in GeoJSON and CRS84 without their properties, for the map."""
         return _address({name: value for name, value in self.query.items() if name not in ("crs", "properties", "lang")}
@@ -195,6 +197,25 @@ class Listing:
     def date_or_text(self, name: str) -> str:
         """The type of input in which the value of a time parameter can be edited."""
         return "date" if _DAY.match(self.query.get(name, "")) else "text"
+
+    @cached_property
+    def _past(self) -> dict[str, Past]:
+        reader, name = self.asked.reader, self.asked.collection
+        if "datetime" not in self.query:
+            return {}
+        selection = selection_of(self.asked.query, reader.columns(name), reader)
+        return past_of(reader, name, [feature["id"] for feature in self.features], selection)
+
+    def _state(self, identifier: str) -> str:
+        query: dict[str, str] = {"f": "html", "lang": self.language}
+        query |= {name: self.query[name] for name in ("asOf", "crs") if name in self.query}
+        past = self._past.get(identifier)
+        if past is None or (past.told and past.stands and "asOf" not in query):
+            # What was told has no page of its own: that of the object lists it.
+            return _address(query) + ("#history" if past else "")
+        if past.stood_at is None:
+            return ""
+        return _address(query | {"asOf": past.stood_at.isoformat()}) + ("#history" if past.told else "")
 
     def _field(self, described: Property) -> Field:
         found = {part.end: part.value for part in self.parts if part.name == described.name}

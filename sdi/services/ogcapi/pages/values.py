@@ -107,3 +107,13 @@ def moment(text: str) -> str:
     except ValueError:
         return text
     return Markup(f'<time datetime="{escape(text)}">{local:%Y-%m-%d %H:%M}</time>')
+
+
+_VERSION = Text(pl="wersji danych", en="dataset version")
+
+
+def known_when(as_of: str, language: Language) -> str:
+    """What `asOf` names, as people say it: a dataset version, a day, or a time as `moment` has it."""
+    if as_of.isdecimal():
+        return f"{_VERSION.get(language)} {as_of}"
+    return moment(as_of) if "T" in as_of else as_of
