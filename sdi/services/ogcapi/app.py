@@ -28,11 +28,13 @@ from sdi.services.body import Body
 from sdi.services.contract import Engines, Publication, Published
 from sdi.services.downloads.catalogue import enclosures
 from sdi.services.ogcapi import patches, queryables
+from sdi.services.ogcapi.asking import check
 from sdi.services.ogcapi.changes import change_collection
 from sdi.services.ogcapi.config import configuration, crs84_bbox
 from sdi.services.ogcapi.formats import FORMATS, negotiated
 from sdi.services.ogcapi.items import Answer, Items, NotThere
 from sdi.services.ogcapi.openapi import definition
+from sdi.services.ogcapi.pages.form import Form
 from sdi.services.ogcapi.pages.search import composed, fields
 from sdi.services.ogcapi.pages.values import properties_of
 from sdi.services.ogcapi.parameters import CHOICES, complaint
@@ -311,11 +313,21 @@ def _changes(state: TenantApi, asked_of: APIRequest, target: Target) -> Answer:
 
 
 def _search(state: TenantApi, asked_of: APIRequest, target: Target) -> Answer:
-    """The way from what was filled in to the features that it asks for; with the host that the user came by."""
-    asked = ASKED.get()
-    query = composed(asked.query, properties_of(asked))
-    headers = {**asked_of.get_response_headers(), "Location": f"items?{urlencode(query, safe=',:/')}"}
-    return headers, HTTPStatus.SEE_OTHER, b""
+    """The way from what was filled in to the features that it asks for; with the host that the user came by.
+
+    Of what is wrong the form itself tells, as it was filled in.
+    """
+    asked, headers = ASKED.get(), asked_of.get_response_headers()
+    properties = properties_of(asked)
+    try:
+        query = composed(asked.query, properties)
+        check(query, target.collection, state.reader)
+    except InvalidQuery as error:
+        if asked.format != "html":
+            raise
+        page = {"form": Form(asked, properties, asked.query), "problem": error.text.get(asked.language)}
+        return headers, HTTPStatus.BAD_REQUEST, render(state.api.config, "collections/items/search.html", page)
+    return {**headers, "Location": f"items?{urlencode(query, safe=',:/')}"}, HTTPStatus.SEE_OTHER, b""
 
 
 def _tile_document(state: TenantApi, asked_of: APIRequest, target: Target) -> Answer:

@@ -60,6 +60,12 @@ def page_of(given: Mapping[str, str], name: str = "json") -> Page:
     )
 
 
+def check(given: Mapping[str, str], name: str, reader: Reader) -> None:
+    """Raises InvalidQuery where the items of a collection would."""
+    table = reader.table(name)
+    table.rows(selection_of(given, table.columns, reader), page_of(given))
+
+
 def crs_of(given: Mapping[str, str], name: str) -> Crs:
     """The CRS that a parameter names, CRS84 without it (part 2, requirements 6 and 12). Raises InvalidQuery."""
     uri = given.get(name, CRS84.uri)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,20 +11,13 @@ from urllib.parse import urlencode
 from sdi.model.register import FeatureType
 from sdi.model.text import Language, Text
 from sdi.services.downloads.formats import FORMATS
-from sdi.services.ogcapi.asking import LIMIT_DEFAULT, selection_of
+from sdi.services.ogcapi.asking import selection_of
+from sdi.services.ogcapi.pages.form import Form, filled_by
 from sdi.services.ogcapi.pages.search import HIGH, LOW, PLACE, taken_apart, without
-from sdi.services.ogcapi.pages.values import SHARED, Property, known_when, properties_of
+from sdi.services.ogcapi.pages.values import Property, known_when, properties_of
 from sdi.services.ogcapi.request import Asked
 from sdi.store.columns import ID
 from sdi.store.versions import Past, past_of
-
-LIMITS = (10, 25, 50, 100, 500)
-"""Page sizes that are offered."""
-
-_HIDDEN = ("sortby", "crs", "properties", "ids", "skipGeometry", "bbox-crs", "filter-crs", "lang")
-"""What the form hands on unseen."""
-
-_DAY = re.compile(r"(\d{4}-\d\d-\d\d)?\Z", re.ASCII)
 
 _SIGNS = {LOW: "≥", HIGH: "≤", "": "="}
 
@@ -69,16 +61,6 @@ class Active:
     less: str
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A property in the form, with what is filled in."""
-
-    property: Property
-    value: str
-    low: str
-    high: str
-
-
 class Listing:
     """The page that a request asks for, with `features` as GeoJSON objects. Raises InvalidQuery."""
 
@@ -87,6 +69,7 @@ class Listing:
         self.query = dict(asked.query) | {"f": "html"}
         self.properties = properties_of(asked)
         self.parts, self.raw = taken_apart(self.query, self.properties)
+        self.form = Form(asked, self.properties, filled_by(self.query, self.parts, self.raw, self.properties))
         self.feature_type: FeatureType | None = next(
             (ft for ft in asked.reader.tenant.feature_types if ft.name == asked.collection), None)
         self.features = features
@@ -143,37 +126,9 @@ class Listing:
         return _address({name: value for name, value in self.query.items() if name in kept})
 
     @property
-    def own_fields(self) -> list[Field]:
-        """Fields for what the feature type has of its own."""
-        return [self._field(described) for name, described in self.properties.items() if name not in SHARED]
-
-    @property
-    def shared_fields(self) -> list[Field]:
-        """Fields for what all feature types have."""
-        return [self._field(described) for name, described in self.properties.items() if name in SHARED]
-
-    @property
     def filtered(self) -> bool:
         """Whether a condition is in force that is filled in among the fields that are folded away."""
         return bool(self.parts or self.raw or self.query.keys() & {"bbox", "datetime", "asOf", "ids"})
-
-    @property
-    def hidden(self) -> list[tuple[str, str]]:
-        """Parameters that the form hands on unseen, and exact times, for which it has no field."""
-        names = [name for name in _HIDDEN if name in self.query and (name != "filter-crs" or self.raw)]
-        exact = [part for part in self.parts if not part.end and self.properties[part.name].kind == "day"]
-        return [*((name, self.query[name]) for name in names), *((part.name, part.value) for part in exact)]
-
-    @property
-    def limits(self) -> list[tuple[int, bool]]:
-        """Page sizes, and whether each is the one in force."""
-        limit = int(self.query.get("limit", LIMIT_DEFAULT))
-        return [(size, size == limit) for size in sorted({*LIMITS, limit})]
-
-    @property
-    def with_history(self) -> bool:
-        """Whether `asOf` may be asked."""
-        return self.feature_type is not None
 
     @property
     def files(self) -> list[tuple[str, str]]:
@@ -194,10 +149,6 @@ class Listing:
         """Of the page."""
         return self.asked.language
 
-    def date_or_text(self, name: str) -> str:
-        """The type of input in which the value of a time parameter can be edited."""
-        return "date" if _DAY.match(self.query.get(name, "")) else "text"
-
     @cached_property
     def _past(self) -> dict[str, Past]:
         reader, name = self.asked.reader, self.asked.collection
@@ -216,12 +167,6 @@ class Listing:
         if past.stood_at is None:
             return ""
         return _address(query | {"asOf": past.stood_at.isoformat()}) + ("#history" if past.told else "")
-
-    def _field(self, described: Property) -> Field:
-        found = {part.end: part.value for part in self.parts if part.name == described.name}
-        exact = found.get("", "")
-        both = exact if described.kind == "number" else ""
-        return Field(described, exact, found.get(LOW, both), found.get(HIGH, both))
 
     def _sorting(self, name: str) -> tuple[str, str]:
         first = self.query.get("sortby", "").split(",")[0]

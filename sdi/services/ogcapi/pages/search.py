@@ -54,6 +54,8 @@ def composed(form: Mapping[str, str], properties: Mapping[str, Property]) -> dic
     """The query of items that a form asks for. Raises InvalidQuery."""
     filled = {name: value.strip() for name, value in form.items() if value.strip()}
     query = {"f": "html", **{name: filled[name] for name in KEPT if name in filled}}
+    if "bbox" not in query:
+        query.pop("bbox-crs", None)
     conditions = []
     for part in _filled(filled, properties):
         if (text := condition(part, properties[part.name])) is None:
@@ -119,11 +121,17 @@ def without(query: Mapping[str, str], part: Part, others: list[Part], properties
             ) -> dict[str, str]:
     """The query less one condition of the form; `others` are all that it was taken apart into."""
     kept = {name: value for name, value in query.items() if name not in PLACE}
-    if condition(part, properties[part.name]) is None:
+    if _is_plain(part, query):
         return {name: value for name, value in kept.items() if name != part.name}
-    texts = [condition(other, properties[other.name]) for other in others if other != part]
+    texts = [condition(other, properties[other.name]) for other in others
+             if other != part and not _is_plain(other, query)]
     kept = {name: value for name, value in kept.items() if not name.startswith("filter")}
     return kept | joined("", [text for text in texts if text is not None])
+
+
+def _is_plain(part: Part, query: Mapping[str, str]) -> bool:
+    """Whether a condition stands in the query as a parameter: `name=1*` does, though the form would write a pattern."""
+    return not part.end and part.name in query
 
 
 def _filled(filled: Mapping[str, str], properties: Mapping[str, Property]) -> Iterator[Part]:
