@@ -11,6 +11,16 @@ Language = Literal["pl", "en"]
 LANGUAGES: tuple[Language, ...] = ("pl", "en")
 
 
+def file_size(count: int, language: str) -> str:
+    """Bytes as people read them: 393.2 kB, in Polish 393,2 kB."""
+    if count < 1_000:
+        return f"{count}\N{NO-BREAK SPACE}B"
+    size, unit = next((count / 1_000**power, unit) for power, unit in ((4, "TB"), (3, "GB"), (2, "MB"), (1, "kB"))
+                      if count >= 1_000**power)
+    text = f"{size:.1f}\N{NO-BREAK SPACE}{unit}"
+    return text if language == "en" else text.replace(".", ",")
+
+
 class Declared(BaseModel):
     """A frozen model that refuses fields it does not know."""
 

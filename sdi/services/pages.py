@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, Response
 
 from sdi.assets import asset
 from sdi.model.schedule import WARSAW
-from sdi.model.text import Text
+from sdi.model.text import Text, file_size
 from sdi.services.accept import media_type
 from sdi.services.problems import Problem
 
@@ -31,6 +31,7 @@ class Templates:
         )
         self.environment.globals["asset"] = asset
         self.environment.filters["day"] = _day
+        self.environment.filters["size"] = file_size
         self.environment.filters["number"] = lambda n: f"{n:,}".replace(",", "\N{NO-BREAK SPACE}")
 
     def page(self, name: str, public_url: str, language: str, **values: Any) -> Response:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from pygeoapi import l10n
 
 from sdi.assets import asset
-from sdi.model.text import Language, Text
+from sdi.model.text import Language, Text, file_size
 from sdi.services.ogcapi.drawing import drawing
 from sdi.services.ogcapi.pages.catalogue import registers_of
 from sdi.services.ogcapi.pages.values import grouped, moment, number
@@ -34,6 +34,7 @@ _environment.filters["path"] = lambda text: quote(str(text), safe="/")
 _environment.filters["grouped"] = grouped
 _environment.filters["moment"] = moment
 _environment.filters["number"] = number
+_environment.filters["size"] = file_size
 
 
 def render(config: Mapping[str, Any], template: str, data: Mapping[str, Any]) -> str:

@@ -114,7 +114,7 @@ PAGES: dict[str, Text] = {
     "table": Text(pl="Tabela obiektów", en="Table of features"),
     "sort": Text(pl="Sortuj po tej kolumnie", en="Sort by this column"),
     "empty": Text(pl="Na tej stronie puste:", en="Empty on this page:"),
-    "none": Text(pl="Żaden obiekt nie pasuje.", en="No feature matches."),
+    "first_page": Text(pl="Pierwsza strona", en="First page"),
     "take": Text(pl="Pobierz", en="Take it with you"),
     "whole": Text(pl="Cała kolekcja:", en="The whole collection:"),
     "map": Text(pl="Położenie obiektów", en="Where the features are"),

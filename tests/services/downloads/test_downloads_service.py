@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import os
+import re
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -260,4 +261,19 @@ def test_the_list_shows_what_there_is(site: Site) -> None:
         page = site.get(f"/{WEST}/download/?lang={language}", accept="text/html").text
         assert word in page and whole.url.path in page
     site.get(f"/{WEST}/download/?f=xml", 400)
-    assert f"{WEST}/download/" in site.get(f"/{WEST}/").text
+
+
+@pytest.mark.parametrize(("language", "size"), [("pl", r">\d+,\d\xa0kB<"), ("en", r">\d+\.\d\xa0kB<")])
+def test_sizes_have_the_decimal_mark_of_the_language(site: Site, language: str, size: str) -> None:
+    site.get(LATEST)
+    for path in ("download/", "ogcapi/collections/powierzchnie"):
+        assert re.search(size, site.get(f"/{WEST}/{path}?f=html&lang={language}").text)
+
+
+@pytest.mark.parametrize("language", ["pl", "en"])
+def test_the_landing_page_hands_on_its_language(site: Site, language: str) -> None:
+    page = site.get(f"/{WEST}/?lang={language}").text
+    for protocol in ("ogcapi", "download"):
+        address = f"http://testserver/{WEST}/{protocol}/?lang={language}"
+        assert f'href="{address}"' in page
+        assert f'lang="{language}"' in site.get(address.removeprefix("http://testserver"), accept="text/html").text

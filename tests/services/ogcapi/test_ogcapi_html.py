@@ -218,6 +218,21 @@ def test_what_is_filled_in_wrongly_is_told(client: Client, parcels: Table) -> No
     assert page(client, f"{COLLECTION}/search", 400, nothing="1").xpath("//h1")
 
 
+def test_a_page_without_features_says_why(client: Client, parcels: Table) -> None:
+    def said(path: str, **parameters: object) -> str:
+        return str(page(client, path, **parameters).xpath("string(//p[@class='none'])"))
+
+    assert said(ITEMS, q="nothing") == said(ITEMS, q="nothing", offset=20) == "No feature matches."
+    assert said(ITEMS, offset=5_000) == said(ITEMS, offset=5_000, q="d1") == (
+        "This page is beyond the last feature. First page")
+    first = page(client, ITEMS, offset=5_000, q="d1").xpath("//p[@class='none']/a/@href")
+    assert len(rows(page_of(client.get(first[0])))) == 10
+    assert said(ITEMS, resulttype="hits") == ""
+    for collection in ("uwagi", "budynki"):
+        empty = said(f"{API}/collections/{collection}/items")
+        assert empty == "The collection has no features at present."
+
+
 def test_pages_can_be_used_without_sight_or_mouse(client: Client, parcels: Table) -> None:
     paths = ["", "/conformance", "/openapi", "/collections", "/collections/dzialki", "/collections/dzialki/queryables",
              "/collections/dzialki/items", "/collections/dzialki/items/d01", "/collections/uwagi/items", "/nothing"]

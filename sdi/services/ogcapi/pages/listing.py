@@ -30,6 +30,12 @@ _ACTIVE = {
     "filter": Text(pl="Filtr CQL2", en="CQL2 filter"),
 }
 
+_NOTHING = {
+    "beyond": Text(pl="Ta strona leży za ostatnim obiektem.", en="This page is beyond the last feature."),
+    "none": Text(pl="Żaden obiekt nie pasuje.", en="No feature matches."),
+    "empty": Text(pl="Kolekcja nie ma teraz żadnych obiektów.", en="The collection has no features at present."),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -129,6 +135,17 @@ class Listing:
     def filtered(self) -> bool:
         """Whether a condition is in force that is filled in among the fields that are folded away."""
         return bool(self.parts or self.raw or self.query.keys() & {"bbox", "datetime", "asOf", "ids"})
+
+    @property
+    def first(self) -> str:
+        """The address of the first page."""
+        return _address(self._less())
+
+    def nothing(self, matched: int) -> str:
+        """Why a page shows no features, where `matched` are found; empty where none were to be shown."""
+        if self.query.get("resulttype") == "hits":
+            return ""
+        return _NOTHING["beyond" if matched else "none" if any(self.active) else "empty"].get(self.language)
 
     @property
     def files(self) -> list[tuple[str, str]]:
