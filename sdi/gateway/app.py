@@ -24,12 +24,13 @@ from sdi.gateway.engines import engines_of
 from sdi.gateway.health import health
 from sdi.gateway.limits import Limits
 from sdi.gateway.pages import Pages
+from sdi.gateway.problem_pages import ProblemPages
 from sdi.gateway.sources import Sources
 from sdi.model.text import Text
 from sdi.services import services
 from sdi.services.contract import Engines, Published
 from sdi.services.downloads.formats import MEDIA_TYPES
-from sdi.services.problems import Problem, on_failure, on_problem
+from sdi.services.problems import Problem
 from sdi.services.publications import Build, Publications
 from sdi.settings import Settings
 from sdi.supervised import die_with_parent
@@ -47,6 +48,7 @@ class Gateway:
         self.services = services(engines)
         self.pages = Pages(engines)
         self.sources = Sources(self.pages)
+        self.problems = ProblemPages(self.pages, publications)
 
     def app(self) -> Starlette:
         """The Starlette application."""
@@ -66,10 +68,10 @@ class Gateway:
                 Middleware(Limits),
                 Middleware(Preflights),
                 # As an exception handler it would answer outside of Limits, without its headers.
-                Middleware(ServerErrorMiddleware, handler=on_failure),
+                Middleware(ServerErrorMiddleware, handler=self.problems.on_failure),
                 Middleware(Compression, but=(*DEFAULT_EXCLUDED_CONTENT_TYPES, *MEDIA_TYPES)),
             ],
-            exception_handlers={HTTPException: on_problem},
+            exception_handlers={HTTPException: self.problems.on_problem},
             lifespan=self.lifespan,
         )
 

@@ -43,16 +43,11 @@ async def on_problem(request: Request, error: Exception) -> Response:
     )
 
 
-async def on_failure(request: Request, error: Exception) -> Response:
-    """Answer anything unforeseen: the log has the traceback, the user a number to quote."""
+def failure(request: Request, error: Exception) -> Problem:
+    """What to say of anything unforeseen: the log has the traceback, the user a number to quote."""
     number = uuid4().hex[:12]
     log.error("failure %s: %s %s", number, request.method, request.url, exc_info=error)
-    text = Text(
+    return Problem(500, Text(
         pl=f"Błąd wewnętrzny usługi; zgłaszając go, podaj numer {number}",
         en=f"Internal error of the service; quote number {number} when you report it",
-    )
-    return JSONResponse(
-        {"type": "about:blank", "title": text.get(language_of(request)), "status": 500, "instance": request.url.path},
-        500,
-        media_type="application/problem+json",
-    )
+    ))

@@ -13,11 +13,11 @@ import pytest
 from sdi import publish as publishing
 from sdi.db.database import Database
 from sdi.errors import PublicationError
-from sdi.gateway.publications import read_build
 from sdi.model.load import load_region
 from sdi.model.region import Tenant
 from sdi.publish import Outcome, publish, summary
 from sdi.services.contract import Publication
+from sdi.services.publications import read_build
 from sdi.settings import Settings
 from tests.features.conftest import copy_home
 
