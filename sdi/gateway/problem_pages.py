@@ -12,6 +12,8 @@ from sdi.services.accept import media_type
 from sdi.services.problems import Problem, failure, language_of, on_problem
 from sdi.services.publications import Publications
 
+OFFERED = ("application/problem+json", "application/json", "text/html")
+
 _PLAIN = {
     404: Text(pl="Pod tym adresem nic nie ma", en="There is nothing at this address"),
     405: Text(pl="Ta metoda nie jest tu obsługiwana", en="This method is not supported here"),
@@ -42,8 +44,7 @@ class ProblemPages:
         if not isinstance(error, Problem) and error.status_code in _PLAIN:
             error = Problem(error.status_code, _PLAIN[error.status_code], dict(error.headers or {}))
         asked = request.query_params.get("f")
-        accepted = media_type(request.headers.get("accept", ""), ("application/problem+json", "text/html"))
-        if asked == "html" or (asked is None and accepted == "text/html"):
+        if asked == "html" or (asked is None and media_type(request.headers.get("accept", ""), OFFERED) == "text/html"):
             response = self._page(request, error)
         else:
             response = await on_problem(request, error)
