@@ -33,6 +33,7 @@ from sdi.services.fes.elements import (
 from sdi.services.ows.exceptions import OwsError
 from sdi.services.wfs.geometry import area_of, geometry_of
 from sdi.services.wfs.identifiers import fid_of
+from sdi.services.wfs.references import BOUNDS, IDENTIFIER, INHERITED, property_name
 from sdi.services.wfs.versions import GEOMETRY, Version
 from sdi.store.columns import Column
 from sdi.store.crs import STORED_SRID, Area
@@ -47,16 +48,18 @@ TEMPORAL = {
 KINDS = {"IsPoint": 0, "IsCurve": 1, "IsSurface": 2}
 """Functions over the geometry, and the dimension they ask for: by them QGIS (3.30 and later) shows a type of any
 geometry as a layer for each kind."""
-_INHERITED = ("metaDataProperty", "description", "descriptionReference", "identifier", "name")
-"""Properties that every feature inherits from GML; ours have none of them."""
 _PREDICATES_MAX = 1000
 
 
 class Filter:
     """The conditions of one query, and the values that they bind."""
 
-    def __init__(self, feature_type: str, columns: Mapping[str, Column], version: Version) -> None:
+    def __init__(
+        self, feature_type: str, columns: Mapping[str, Column], version: Version, namespaces: Mapping[str, str]
+    ) -> None:
+        """`namespaces`: of prefixes that a filter itself does not declare."""
         self.feature_type, self.columns, self.version = feature_type, columns, version
+        self.namespaces = namespaces
         self.values: dict[str, Any] = {}
         self._left = _PREDICATES_MAX
 
@@ -213,8 +216,8 @@ class Filter:
 
     def _geometry_reference(self, reference: etree._Element, operator: str) -> None:
         """Refuse a spatial operator on what is no geometry."""
-        allowed = (GEOMETRY, "boundedBy") if operator == "BBOX" else (GEOMETRY,)
-        if property_name(reference.text) not in ("", *allowed):
+        allowed = (GEOMETRY, BOUNDS) if operator == "BBOX" else (GEOMETRY,)
+        if self._name(reference) not in ("", *allowed):
             text = (reference.text or "").strip()
             raise wrong(f"{operator}: {text[:80]!r} nie jest geometrią; jest {GEOMETRY}",
                         f"{operator}: {text[:80]!r} is not a geometry; there is {GEOMETRY}")
@@ -232,23 +235,30 @@ class Filter:
 
     # Names and values
 
+    def _name(self, reference: etree._Element) -> str:
+        own = {prefix: uri for prefix, uri in reference.nsmap.items() if prefix}
+        return property_name(reference.text, self.feature_type, {**self.namespaces, **own})
+
     def _is_geometry(self, element: etree._Element) -> bool:
-        return local(element) in REFERENCES and property_name(element.text) in (GEOMETRY, "boundedBy")
+        return local(element) in REFERENCES and self._name(element) in (GEOMETRY, BOUNDS)
 
     def _column(self, element: etree._Element) -> tuple[Column, sql.Composable]:
         if local(element) not in REFERENCES:
             raise wrong(f"{local(element)} zamiast nazwy własności",
                         f"{local(element)} instead of a property")
-        name = property_name(element.text)
+        name = self._name(element)
+        if name == IDENTIFIER:  # as `rows` writes it
+            return Column("@gml:id", "text", Text(pl="Identyfikator", en="Identifier")), sql.SQL("({} || fid)").format(
+                sql.Literal(f"{self.feature_type}."))
         column = self.columns.get(name)
-        if column is None and name in _INHERITED:
+        if column is None and name.removeprefix("gml:") in INHERITED:
             return Column(name, "text", Text(pl=name, en=name)), sql.SQL("null::text")
         if column is None and self._is_geometry(element):
             text = Text(pl=f"FILTER: {name} to geometria; do niej są warunki przestrzenne",
                         en=f"FILTER: {name} is a geometry; spatial operators are for it")
             raise OwsError("OperationProcessingFailed", text, "filter", 403)
         if column is None:
-            known = ", ".join(self.columns)
+            known = ", ".join((*self.columns, "@gml:id"))
             raise wrong(f"nieznana własność {(element.text or '')[:80]!r}; są: {known}",
                         f"unknown property {(element.text or '')[:80]!r}; there are: {known}")
         return column, sql.Identifier(column.name)
@@ -261,11 +271,6 @@ class Filter:
     def _geometry(self, shape: BaseGeometry) -> sql.Composable:
         wkb = shapely.to_wkb(shapely.set_srid(shape, STORED_SRID), hex=True, include_srid=True)
         return sql.SQL("{}::geometry").format(self._bind(str(wkb)))
-
-
-def property_name(path: str | None) -> str:
-    """The property that a path as `sdi:dzialki/sdi:pole` means: its last step, without prefix."""
-    return (path or "").strip().rpartition("/")[2].rpartition(":")[2]
 
 
 def _period(element: etree._Element) -> tuple[str, str]:

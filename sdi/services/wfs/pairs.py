@@ -13,6 +13,7 @@ from lxml import etree
 from sdi.model.text import Text
 from sdi.services.fes.elements import children, local
 from sdi.services.ows.exceptions import OwsError, invalid
+from sdi.services.wfs.versions import NAMESPACE, PREFIX
 
 SERVICE = "WFS"
 STORED = ("STOREDQUERY_ID", "STOREDQUERYID")
@@ -33,6 +34,8 @@ _NAMESPACES = (
 _TOKENS = re.compile(r"""<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>|<(?:[^<>"']|"[^"]*"|'[^']*')*>|<.*|[()]|[^<()]+""",
                      re.DOTALL)
 """Markup, which may hold any character; a parenthesis; text. From a `<` that begins no markup on, all is one token."""
+_KNOWN = ("", PREFIX)
+"""Prefixes that say nothing new of our namespace."""
 
 
 def parse_xml(body: bytes | str) -> etree._Element:
@@ -81,7 +84,9 @@ def of_xml(body: bytes) -> dict[str, str]:
     if stored:
         pairs["STOREDQUERY_ID"] = stored[0].get("id", "")
         pairs |= {e.get("name", "").upper(): "".join(map(str, e.itertext())).strip() for e in children(stored[0])}
-    return pairs | _joined([_query(e) for e in queries])
+    spaces = dict.fromkeys(space for _, space in etree.iterwalk(root, events=["start-ns"]))
+    ours = ",".join(f"xmlns({prefix},{uri})" for prefix, uri in spaces if uri == NAMESPACE and prefix not in _KNOWN)
+    return pairs | ({"NAMESPACES": ours} if ours else {}) | _joined([_query(e) for e in queries])
 
 
 def _attributes(element: etree._Element) -> dict[str, str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,9 +16,10 @@ from sdi.model.register import FeatureType
 from sdi.model.text import Text
 from sdi.services.ows.exceptions import OwsError, invalid, missing
 from sdi.services.wfs import pairs as kvp
-from sdi.services.wfs.fes import Filter, property_name
+from sdi.services.wfs.fes import Filter
 from sdi.services.wfs.formats import Format, format_of
 from sdi.services.wfs.identifiers import fid_of, type_of
+from sdi.services.wfs.references import IDENTIFIER, declared, property_name
 from sdi.services.wfs.versions import GEOMETRY, VERSIONS, Version, version_named
 from sdi.store.columns import ID, Column, published
 from sdi.store.crs import Crs, box_as_stored
@@ -68,7 +70,7 @@ class FeatureRequest:
     pairs: Mapping[str, str]
     """Of the request, for links to other pages."""
     value: str | None = None
-    """The property of GetPropertyValue; `@id` is the identifier."""
+    """The property of GetPropertyValue, or IDENTIFIER."""
     identifier: str | None = None
     """Of the feature of GetFeatureById, which must be there."""
 
@@ -153,7 +155,7 @@ def feature_request(pairs: dict[str, str], version: Version, tenant: Tenant, *, 
         count = PAGE_MAX if count is None else min(count, PAGE_MAX)
     return FeatureRequest(
         version, queries, count, _number(pairs, "STARTINDEX") or 0, hits == "hits", output, pairs,
-        _value(pairs["VALUEREFERENCE"], queries) if values else None,
+        _value(pairs["VALUEREFERENCE"], queries, _namespaces(pairs)) if values else None,
     )
 
 
@@ -181,7 +183,8 @@ def _identifiers(pairs: Mapping[str, str]) -> list[str] | None:
 def _query(query: dict[str, str], pairs: dict[str, str], version: Version, tenant: Tenant) -> Query:
     feature_type = feature_type_of(query["TYPENAMES"], tenant)
     columns = columns_of(feature_type)
-    compiler = Filter(feature_type.name, columns, version)
+    namespaces = _namespaces(pairs)
+    compiler = Filter(feature_type.name, columns, version, namespaces)
     crs = version.crs(query.get("SRSNAME"))
     conditions: list[sql.Composable] = []
     if query.get("FILTER"):
@@ -193,12 +196,13 @@ def _query(query: dict[str, str], pairs: dict[str, str], version: Version, tenan
         own = identifiers if pairs.get("TYPENAMES") or pairs.get("TYPENAME") else [
             identifier for identifier in identifiers if type_of(identifier) == feature_type.name]
         conditions.append(compiler.fids([fid_of(identifier, feature_type.name) for identifier in own]))
-    shown = [_known(name, columns) for name in re.split(r"[\s,]+", query.get("PROPERTYNAME", "")) if name]
+    named = partial(property_name, feature_type=feature_type.name, namespaces=namespaces)
+    shown = [_known(name, columns, named) for name in re.split(r"[\s,]+", query.get("PROPERTYNAME", "")) if name]
     every = not shown or "*" in shown
     return Query(
         feature_type, crs, sql.SQL(" and ").join(conditions) if conditions else None, compiler.values,
         tuple(name for name in columns if every or name in shown), every or GEOMETRY in shown,
-        tuple(_order(part, columns) for part in query.get("SORTBY", "").split(",") if part.strip()),
+        tuple(_order(part, columns, named) for part in query.get("SORTBY", "").split(",") if part.strip()),
     )
 
 
@@ -215,16 +219,20 @@ def _bbox(text: str, version: Version, asked: Crs) -> Any:
         raise invalid("BBOX", text, "min, min, max, max[, CRS]") from None
 
 
-def _known(name: str, columns: Mapping[str, Column]) -> str:
-    bare = property_name(name)
+def _namespaces(pairs: Mapping[str, str]) -> dict[str, str]:
+    return declared(pairs.get("NAMESPACES") or pairs.get("NAMESPACE") or "")
+
+
+def _known(name: str, columns: Mapping[str, Column], named: Callable[[str], str]) -> str:
+    bare = named(name)
     if bare not in columns and bare not in (GEOMETRY, "*"):
         raise invalid("PROPERTYNAME", name, ", ".join((*columns, GEOMETRY)))
     return bare
 
 
-def _order(part: str, columns: Mapping[str, Column]) -> tuple[str, bool]:
+def _order(part: str, columns: Mapping[str, Column], named: Callable[[str], str]) -> tuple[str, bool]:
     name, *way = part.split()
-    bare, direction = property_name(name), "".join(way).upper()
+    bare, direction = named(name), "".join(way).upper()
     if bare not in columns:
         raise invalid("SORTBY", name, ", ".join(columns))
     if direction not in ("", "A", "ASC", "D", "DESC"):
@@ -232,14 +240,13 @@ def _order(part: str, columns: Mapping[str, Column]) -> tuple[str, bool]:
     return bare, direction.startswith("D")
 
 
-def _value(path: str, queries: tuple[Query, ...]) -> str:
-    if property_name(path).lstrip("@") == "id" and path.strip().rpartition("/")[2].startswith("@"):
-        return "@id"
+def _value(path: str, queries: tuple[Query, ...], namespaces: Mapping[str, str]) -> str:
+    name = path
     for query in queries:
-        name = property_name(path)
-        if name != GEOMETRY and name not in columns_of(query.feature_type):
+        name = property_name(path, query.feature_type.name, namespaces)
+        if name not in (GEOMETRY, IDENTIFIER) and name not in columns_of(query.feature_type):
             raise invalid("VALUEREFERENCE", path, ", ".join((*columns_of(query.feature_type), GEOMETRY, "@gml:id")))
-    return property_name(path)
+    return name
 
 
 def _number(pairs: Mapping[str, str], name: str) -> int | None:
