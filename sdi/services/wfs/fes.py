@@ -7,7 +7,7 @@ ignored.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import shapely
@@ -36,6 +36,7 @@ from sdi.services.wfs.identifiers import fid_of
 from sdi.services.wfs.references import BOUNDS, IDENTIFIER, INHERITED, property_name
 from sdi.services.wfs.versions import GEOMETRY, Version
 from sdi.store.columns import Column
+from sdi.store.cql2.terms import Kind, Term, alike
 from sdi.store.crs import STORED_SRID, Area
 from sdi.store.selection import InvalidQuery, value_of
 from sdi.store.table import touches
@@ -48,6 +49,8 @@ TEMPORAL = {
 KINDS = {"IsPoint": 0, "IsCurve": 1, "IsSurface": 2}
 """Functions over the geometry, and the dimension they ask for: by them QGIS (3.30 and later) shows a type of any
 geometry as a layer for each kind."""
+_TIMES: dict[str, Kind] = {"date": "date", "datetime": "timestamp"}
+"""By the type of a column."""
 _PREDICATES_MAX = 1000
 
 
@@ -123,8 +126,8 @@ class Filter:
             return self._like(element, operands)
         if name == "PropertyIsBetween" and len(operands) == 3:
             column, expression = self._column(operands[0])
-            low, high = (self._bind(self._value(column, literal(children(e)))) for e in operands[1:])
-            return sql.SQL("({} between {} and {})").format(expression, low, high)
+            bounds = [literal(children(e)) for e in operands[1:]]
+            return sql.SQL("({} between {} and {})").format(*self._beside(column, expression, bounds))
         if name in COMPARISONS and len(operands) == 2:
             return self._comparison(element, operands, COMPARISONS[name])
         known = ", ".join(("And", "Or", "Not", *COMPARISONS, "PropertyIsLike", "PropertyIsBetween", "PropertyIsNull",
@@ -140,17 +143,16 @@ class Filter:
         fold = element.get("matchCase", "true").lower() == "false"
         if not any(references):
             raise wrong("porównanie wymaga własności", "a comparison wants a property")
-        column, _ = self._column(operands[references.index(True)])
-        sides: list[sql.Composable] = []
-        for operand, is_reference in zip(operands, references, strict=True):
-            if is_reference:
-                other, expression = self._column(operand)
-                if other.type != column.type and {other.type, column.type} != {"integer", "number"}:
-                    raise wrong(f"{column.name} i {other.name} są różnych typów",
-                                f"{column.name} and {other.name} are of different types")
-                sides.append(expression)
-            else:
-                sides.append(self._bind(self._value(column, literal([operand]))))
+        column, expression = self._column(operands[references.index(True)])
+        if all(references):
+            other, second = self._column(operands[1])
+            if other.type != column.type and {other.type, column.type} != {"integer", "number"}:
+                raise wrong(f"{column.name} i {other.name} są różnych typów",
+                            f"{column.name} and {other.name} are of different types")
+            sides = [expression, second]
+        else:
+            sides = self._beside(column, expression, [literal([operands[references.index(False)]])])
+            sides = sides if references[0] else sides[::-1]
         if fold and column.type == "text":
             sides = [sql.SQL("lower({})").format(side) for side in sides]
         return sql.SQL("{} {} {}").format(sides[0], sql.SQL(operator), sides[1])
@@ -170,16 +172,29 @@ class Filter:
         column, expression = self._column(operands[0])
         pattern = like_pattern(element, literal(operands[1:]), wild="*", single=".")
         fold = element.get("matchCase", "true").lower() == "false"
-        shown = expression if column.type == "text" else sql.SQL("{}::text").format(expression)
+        # The text of what is no text is that of the answers; PostgreSQL's own has a blank between date and time.
+        shown = expression if column.type == "text" else sql.SQL("trim('\"' from to_json({})::text)").format(expression)
         return sql.SQL("{} {} {}").format(shown, sql.SQL("ilike" if fold else "like"), self._bind(pattern))
+
+    def _beside(self, column: Column, expression: sql.Composable, texts: list[str]) -> list[sql.Composable]:
+        """A column and the values it is compared with; a time beside a date counts as its day (docs/filters.md)."""
+        kind = _TIMES.get(column.type)
+        if kind is None:
+            return [expression, *(self._bind(self._value(column, text)) for text in texts)]
+        return alike([Term(kind, expression, column.name), *(self._time(column, text) for text in texts)])
+
+    def _time(self, column: Column, text: str) -> Term:
+        """A date, or a time, which is in UTC where it does not say so."""
+        try:
+            if len(text) == len("2026-01-31"):
+                return Term("date", self._bind(date.fromisoformat(text)), text)
+            moment = datetime.fromisoformat(text)
+            return Term("timestamp", self._bind(moment if moment.tzinfo else moment.replace(tzinfo=UTC)), text)
+        except ValueError as error:
+            raise _no_value(column, text) from error
 
     def _value(self, column: Column, text: str) -> Any:
         try:
-            if column.type == "datetime":
-                moment = datetime.fromisoformat(text)
-                return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-            if column.type == "date" and len(text) > len("2026-01-31"):
-                return datetime.fromisoformat(text).date()
             if column.type == "integer":
                 number = float(text)
                 return value_of(column, text) if number.is_integer() and "." not in text else number
@@ -189,8 +204,7 @@ class Filter:
         except InvalidQuery as error:
             raise wrong(error.text.pl, error.text.en) from error
         except ValueError as error:
-            raise wrong(f"{column.name}: {text!r} nie jest wartością typu {column.type}",
-                        f"{column.name}: {text!r} is no value of type {column.type}") from error
+            raise _no_value(column, text) from error
 
     # Space and time
 
@@ -227,11 +241,9 @@ class Filter:
         if len(operands) != 2 or local(operands[0]) not in REFERENCES:
             raise wrong(f"{local(element)} wymaga własności i czasu", f"{local(element)} wants a property and a time")
         column, expression = self._column(operands[0])
-        if column.type not in ("date", "datetime"):
+        if column.type not in _TIMES:
             raise wrong(f"{column.name} nie jest czasem", f"{column.name} is not a time")
-        begin, end = _period(operands[1])
-        low, high = (self._bind(self._value(column, text)) for text in (begin, end))
-        return sql.SQL(f"({form})").format(expression, low, high)
+        return sql.SQL(f"({form})").format(*self._beside(column, expression, list(_period(operands[1]))))
 
     # Names and values
 
@@ -271,6 +283,11 @@ class Filter:
     def _geometry(self, shape: BaseGeometry) -> sql.Composable:
         wkb = shapely.to_wkb(shapely.set_srid(shape, STORED_SRID), hex=True, include_srid=True)
         return sql.SQL("{}::geometry").format(self._bind(str(wkb)))
+
+
+def _no_value(column: Column, text: str) -> FilterError:
+    return wrong(f"{column.name}: {text[:80]!r} nie jest wartością typu {column.type}",
+                 f"{column.name}: {text[:80]!r} is no value of type {column.type}")
 
 
 def _period(element: etree._Element) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from lxml import etree
 
 from tests.services.ows.conftest import Node
 from tests.services.ows.test_ows_wfs import OWN, get, values
-from tests.services.ows.test_wfs_exact import compared, matched, post, text_filter
+from tests.services.ows.test_wfs_exact import LIKE, compared, matched, post, text_filter
 
 
 def hits(node: Node, predicate: str, **more: object) -> str | None:
@@ -61,3 +61,58 @@ def test_prefixes_are_what_the_request_declares(node: Node) -> None:
     assert values(post(node, body), "porzadek") == ["1", "0"]
     page = etree.fromstring(post(node, body.replace("<wfs:GetFeature", '<wfs:GetFeature count="1"')).content)
     assert values(httpx.get(page.get("next"), trust_env=False), "porzadek") == ["0"]
+
+
+# Times
+
+def between(name: str, low: str, high: str) -> str:
+    parts = "".join(f"<fes:{bound}><fes:Literal>{text}</fes:Literal></fes:{bound}>"
+                    for bound, text in (("LowerBoundary", low), ("UpperBoundary", high)))
+    return (f"<fes:PropertyIsBetween><fes:ValueReference>{name}</fes:ValueReference>{parts}</fes:PropertyIsBetween>")
+
+
+def temporal(operator: str, begin: str, end: str = "") -> str:
+    time = (f"<gml:TimePeriod><gml:beginPosition>{begin}</gml:beginPosition><gml:endPosition>{end}</gml:endPosition>"
+            "</gml:TimePeriod>") if end else (
+        f"<gml:TimeInstant><gml:timePosition>{begin}</gml:timePosition></gml:TimeInstant>")
+    return f"<fes:{operator}><fes:ValueReference>valid_from</fes:ValueReference>{time}</fes:{operator}>"
+
+
+@pytest.mark.parametrize(("predicate", "found"), [
+    (compared("PropertyIsEqualTo", "valid_from", "2025-06-01"), True),
+    (compared("PropertyIsNotEqualTo", "valid_from", "2025-06-01"), False),
+    (compared("PropertyIsGreaterThan", "valid_from", "2025-06-01"), False),
+    (compared("PropertyIsLessThanOrEqualTo", "valid_from", "2025-06-01"), True),
+    (compared("PropertyIsGreaterThan", "valid_from", "2025-06-01T00:00:00"), True),
+    ("<fes:PropertyIsGreaterThan><fes:Literal>2025-06-01</fes:Literal><fes:ValueReference>valid_from"
+     "</fes:ValueReference></fes:PropertyIsGreaterThan>", False),
+    ("<fes:PropertyIsGreaterThan><fes:Literal>2025-06-02</fes:Literal><fes:ValueReference>valid_from"
+     "</fes:ValueReference></fes:PropertyIsGreaterThan>", True),
+    (between("valid_from", "2025-05-01", "2025-06-01"), True),
+    (between("valid_from", "2025-05-01", "2025-06-01T00:00:00Z"), True),
+    (between("valid_from", "2025-05-01T00:00:00Z", "2025-06-01T00:00:00Z"), False),
+    (between("wpis", "2024-02-29", "2024-02-29"), True),
+    (compared("PropertyIsEqualTo", "wpis", "2024-02-28T23:30:00-02:00"), True),
+    (temporal("TEquals", "2025-06-01"), True),
+    (temporal("After", "2025-06-01"), False),
+    (temporal("Before", "2025-06-02"), True),
+    (temporal("AnyInteracts", "2025-01-01", "2025-06-01"), True),
+    (temporal("During", "2025-01-01", "2025-06-01"), False),
+    (temporal("During", "2025-01-01", "2025-06-02"), True),
+    (temporal("Begins", "2025-06-01", "2025-07-01"), True),
+    (compared("PropertyIsLike", "valid_from", "2025-06-01T12:30:00*", attributes=LIKE), True),
+    (compared("PropertyIsLike", "valid_from", "2025-06-01 *", attributes=LIKE), False),
+    (compared("PropertyIsLike", "wpis", "2024-02-*", attributes=LIKE), True),
+    (compared("PropertyIsLike", "porzadek", "3", attributes=LIKE), True),
+    (compared("PropertyIsLike", "sporna", "fals*", attributes=LIKE), True),
+    (compared("PropertyIsLike", "pole", "0.375", attributes=LIKE), True),
+])
+def test_a_time_beside_a_date_counts_as_its_day(node: Node, predicate: str, found: bool) -> None:
+    one = "<fes:ResourceId rid='dzialki.4'/>"
+    assert hits(node, f"<fes:And>{one}{predicate}</fes:And>") == str(int(found))
+
+
+@pytest.mark.parametrize("text", ["2025-06-32", "2025-6-1", "0001-01-01T00:00:00+23:59x", ""])
+def test_what_is_no_time_is_refused(node: Node, text: str) -> None:
+    answer = get(node, FILTER=text_filter(compared("PropertyIsEqualTo", "valid_from", text)), LANGUAGE="eng")
+    assert "is no value of type datetime" in refusal(answer)
