@@ -18,7 +18,7 @@ STORED_SRID = 2180
 _GEOGRAPHIC = (4326, 4258)
 """In degrees."""
 
-_DOMAIN = (0.0, 0.0, 1_000_000.0, 1_000_000.0)
+DOMAIN = (0.0, 0.0, 1_000_000.0, 1_000_000.0)
 """Poland with a wide margin in EPSG:2180; nothing that is stored lies outside, so boxes are cut to it."""
 
 _STEP_M, _STEPS_MAX = 600.0, 200
@@ -78,7 +78,7 @@ def _from_stored(srid: int) -> pyproj.Transformer:
 
 @cache
 def _domain(srid: int) -> tuple[float, float, float, float]:
-    return bounds_in(_DOMAIN, srid)
+    return bounds_in(DOMAIN, srid)
 
 
 @lru_cache(10_000)

@@ -11,7 +11,8 @@ from sdi.services.fes.elements import FilterError
 
 OGC, FES, GML = "http://www.opengis.net/ogc", "http://www.opengis.net/fes/2.0", "http://www.opengis.net/gml/3.2"
 QUERYABLES = {"dc:title": {"dbcol": "title"}, "dct:modified": {"dbcol": "date_modified"},
-              "ows:BoundingBox": {"dbcol": "wkt_geometry"}, "csw:AnyText": {"dbcol": "anytext"}}
+              "ows:BoundingBox": {"dbcol": "wkt_geometry"}, "csw:AnyText": {"dbcol": "anytext"},
+              "apiso:Denominator": {"dbcol": "denominator"}}
 NAMESPACES = {"ogc": OGC, "gml": "http://www.opengis.net/gml"}
 
 
@@ -41,6 +42,9 @@ def test_fes_2_reads_gml_3_2() -> None:
     ("<BBOX><ValueReference>dc:title</ValueReference><gml:Point/></BBOX>", "dc:title is not a geometry"),
     ("<BBOX><gml:Point srsName='EPSG:1'><gml:pos>1 2</gml:pos></gml:Point></BBOX>", "unknown srsName"),
     ("<BBOX><gml:Point><gml:pos>1 x</gml:pos></gml:Point></BBOX>", "no position"),
+    ("<BBOX><gml:MultiPoint><gml:pointMember><gml:Point srsName='EPSG:4326'><gml:pos>1 2</gml:pos></gml:Point>"
+     "</gml:pointMember><gml:pointMember><gml:Point srsName='CRS84'><gml:pos>1 2</gml:pos></gml:Point>"
+     "</gml:pointMember></gml:MultiPoint></BBOX>", "in several systems: EPSG:4326, CRS84"),
     ("<BBOX><gml:Point srsName='EPSG:2180'><gml:pos>1e300 1</gml:pos></gml:Point></BBOX>", "outside"),
     ("<Within><gml:Polygon><gml:exterior><gml:LinearRing><gml:posList>0 0 1 1 1 0 0 1 0 0</gml:posList>"
      "</gml:LinearRing></gml:exterior></gml:Polygon></Within>", "not valid"),

@@ -28,7 +28,7 @@ from sdi.services.fes.elements import (
     local,
     metres,
 )
-from sdi.services.fes.shapes import check_valid, shape_of, srs_name
+from sdi.services.fes.shapes import check_valid, shape_of, srs
 
 Condition = tuple[str, list[Any]]
 """SQL with a `%s` for each of the values."""
@@ -151,7 +151,7 @@ def _geometry(element: etree._Element, queryables: Mapping[str, Any]) -> shapely
             if _column(child, queryables) != "wkt_geometry":
                 raise FilterError(f"{child.text} is not a geometry; use ows:BoundingBox")
         elif local(child) not in ("Distance", "Literal"):
-            shape = _in_crs84(shape_of(child), srs_name(child) or DEFAULT_CRS)
+            shape = _in_crs84(shape_of(child), srs(child, lambda name: name or DEFAULT_CRS))
             check_valid(shape, child)
             return shape
     raise FilterError(f"{local(element)} has no geometry")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import shapely
@@ -28,14 +29,24 @@ _MANY = {
     "MultiSurface": _Many(shapely.MultiPolygon, 2), "MultiGeometry": _Many(shapely.GeometryCollection, None),
 }
 _PATHS = ("LineString", "LinearRing", "Curve")
+_POSITIONS = ("pos", "lowerCorner", "upperCorner", "posList", "coordinates", "coord")
 _KNOWN = ", ".join((*ENVELOPES, "Point", *_PATHS, "Polygon", "Surface", *_MANY))
 
 Position = tuple[float, float]
 
 
-def srs_name(element: etree._Element) -> str | None:
-    """The CRS that a geometry names, itself or inside."""
-    return next((str(e.get("srsName")) for e in element.iter() if e.get("srsName")), None)
+def srs[T](element: etree._Element, meant: Callable[[str | None], T]) -> T:
+    """What the srsName of a geometry is `meant` to be; it may stand on the geometry or on what is in it.
+
+    Raises FilterError where positions are in several, and whatever `meant` raises.
+    """
+    names = dict.fromkeys(_inherited(e, "srsName") for e in element.iter() if local(e) in _POSITIONS) or {None: None}
+    found = {meant(name): name for name in names}
+    if len(found) > 1:
+        several = ", ".join(name[:80] if name else "–" for name in found.values())
+        raise wrong(f"gml:{local(element)} w kilku układach: {several}; srsName ma być jeden",
+                    f"gml:{local(element)} in several systems: {several}; there can be one srsName")
+    return next(iter(found))
 
 
 def corners(element: etree._Element) -> tuple[float, float, float, float]:
@@ -162,11 +173,16 @@ def _position(element: etree._Element, texts: list[str]) -> Position:
 
 def _dimension(element: etree._Element) -> int:
     """How many numbers a position of a posList has: as it says, or what it stands in."""
-    given = next((e.get("srsDimension") for e in (element, *element.iterancestors()) if e.get("srsDimension")), "2")
+    given = _inherited(element, "srsDimension") or "2"
     if given not in ("2", "3"):
-        name = f"srsDimension={str(given)[:80]!r}"
+        name = f"srsDimension={given[:80]!r}"
         raise wrong(f"{name}: może być 2 lub 3", f"{name}: can be 2 or 3")
     return int(given)
+
+
+def _inherited(element: etree._Element, attribute: str) -> str | None:
+    """An attribute of an element, or of the nearest that it stands in."""
+    return next((str(e.get(attribute)) for e in (element, *element.iterancestors()) if e.get(attribute)), None)
 
 
 def _unknown(name: str) -> FilterError:

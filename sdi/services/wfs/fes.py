@@ -31,7 +31,7 @@ from sdi.services.fes.elements import (
     wrong,
 )
 from sdi.services.ows.exceptions import OwsError
-from sdi.services.wfs.geometry import area_of, geometry_of
+from sdi.services.wfs.geometry import area_of, check_distance, geometry_of
 from sdi.services.wfs.identifiers import fid_of
 from sdi.services.wfs.references import BOUNDS, IDENTIFIER, INHERITED, property_name
 from sdi.services.wfs.versions import GEOMETRY, Version
@@ -221,11 +221,11 @@ class Filter:
                 raise wrong("BBOX wymaga gml:Envelope", "BBOX wants a gml:Envelope")
             return self.area(area_of(shapes[0], self.version))
         shape = geometry_of(shapes[0], self.version)
-        if shape is None:
-            return sql.SQL("(geom is not null)" if name in ("Disjoint", "Beyond") else "false")
         if name in SPATIAL:
             return sql.SQL("{}(geom, {})").format(sql.SQL(SPATIAL[name]), self._geometry(shape))
-        near = sql.SQL("st_dwithin(geom, {}, {})").format(self._geometry(shape), self._bind(metres(element)))
+        distance = metres(element)
+        check_distance(distance, shape)
+        near = sql.SQL("st_dwithin(geom, {}, {})").format(self._geometry(shape), self._bind(distance))
         return sql.SQL("(not {})").format(near) if name == "Beyond" else near
 
     def _geometry_reference(self, reference: etree._Element, operator: str) -> None:

@@ -2,64 +2,59 @@
 
 from __future__ import annotations
 
-import math
-from functools import cache
+from functools import partial
 
-import pyproj
-import shapely
 from lxml import etree
-from pyproj.enums import TransformDirection
 from shapely.geometry.base import BaseGeometry
 
 from sdi.services.fes.elements import local, wrong
-from sdi.services.fes.shapes import ENVELOPES, check_valid, corners, shape_of, srs_name
+from sdi.services.fes.shapes import ENVELOPES, check_valid, corners, shape_of, srs
 from sdi.services.wfs.versions import Version
-from sdi.store.crs import STORED_SRID, Area, Crs, box_as_stored
+from sdi.store.crs import AWAY, DOMAIN, Area, Crs, box_as_stored, shape_as_stored
 
-_STEPS_MAX = 1000
-_DEGREE_M, _STEP_M = 111_000.0, 600.0
-"""Edges are cut to pieces of this length before they are transformed, since they bend."""
+MARGIN_M = 100_000
+"""Nothing that is stored is as near as this to the edge of DOMAIN."""
 _FAR = 1e12
-"""A coordinate beyond any CRS; the lengths of such edges overflow."""
+"""A coordinate beyond any CRS in metres; the lengths of such edges overflow."""
+_DEGREES = {4326: 360.0, 4258: 360.0}
+"""The same for CRSs in degrees: metres are not taken for degrees in silence."""
 
 
 def area_of(element: etree._Element, version: Version) -> Area | None:
     """A gml:Envelope or gml:Box; None where it lies outside of Poland. Raises FilterError, OwsError."""
     box = corners(element)
     try:
-        return box_as_stored(box, version.crs(srs_name(element), "FILTER"))
+        return box_as_stored(box, _crs(element, version))
     except ValueError as error:
         raise wrong(f"gml:{local(element)}: najpierw mniejszy narożnik", f"gml:{local(element)}: {error}") from error
 
 
-def geometry_of(element: etree._Element, version: Version) -> BaseGeometry | None:
-    """Any geometry; None for a box that lies outside of Poland. Raises FilterError, OwsError."""
+def geometry_of(element: etree._Element, version: Version) -> BaseGeometry:
+    """Any geometry; what lies outside of Poland is cut off, and a place far away stands for it.
+
+    Raises FilterError, OwsError.
+    """
     if local(element) in ENVELOPES:
         area = area_of(element, version)
-        return area.outline if area else None
-    stored = _as_stored(shape_of(element), version.crs(srs_name(element), "FILTER"))
-    check_valid(stored, element)
-    return stored
+        return AWAY[2] if area is None else area.outline
+    shape, crs = shape_of(element), _crs(element, version)
+    if not all(abs(value) <= _DEGREES.get(crs.srid, _FAR) for value in shape.bounds):
+        raise wrong("współrzędne leżą poza układem srsName", "the coordinates lie outside of their srsName")
+    check_valid(shape, element)
+    return shape_as_stored(shape, crs)
 
 
-def _as_stored(shape: BaseGeometry, crs: Crs) -> BaseGeometry:
-    outside = wrong("współrzędne leżą poza układem srsName", "the coordinates lie outside of their srsName")
-    if not all(abs(value) < _FAR for value in shape.bounds):
-        raise outside
-    if crs.flipped:
-        shape = shapely.transform(shape, lambda xy: xy[:, ::-1])
-    if crs.srid != STORED_SRID:
-        step = _STEP_M / _DEGREE_M if crs.srid in (4326, 4258) else _STEP_M
-        if shape.geom_type not in ("Point", "MultiPoint"):
-            shape = shapely.segmentize(shape, max(step, shape.length / _STEPS_MAX))
-        to = _from_stored(crs.srid)
-        shape = shapely.transform(
-            shape, lambda x, y: to.transform(x, y, direction=TransformDirection.INVERSE), interleaved=False)
-    if not all(math.isfinite(value) for value in shape.bounds):
-        raise outside
-    return shape
+def check_distance(metres: float, shape: BaseGeometry) -> None:
+    """Refuse a distance from a shape of `geometry_of` that would have to be measured from what was cut off.
+
+    Raises FilterError.
+    """
+    west, south, east, north = shape.bounds
+    inside = DOMAIN[0] < west and DOMAIN[1] < south and east < DOMAIN[2] and north < DOMAIN[3]
+    if metres > MARGIN_M and not inside:
+        raise wrong(f"odległość {metres:g} m od geometrii, która sięga daleko poza Polskę; może być do {MARGIN_M} m",
+                    f"a distance of {metres:g} m from a geometry that reaches far beyond Poland; at most {MARGIN_M} m")
 
 
-@cache
-def _from_stored(srid: int) -> pyproj.Transformer:
-    return pyproj.Transformer.from_crs(STORED_SRID, srid, always_xy=True)
+def _crs(element: etree._Element, version: Version) -> Crs:
+    return srs(element, partial(version.crs, parameter="FILTER"))

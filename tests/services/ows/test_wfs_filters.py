@@ -8,7 +8,7 @@ from lxml import etree
 
 from tests.services.ows.conftest import Node
 from tests.services.ows.test_ows_wfs import OWN, get, values
-from tests.services.ows.test_wfs_exact import LIKE, compared, matched, post, text_filter
+from tests.services.ows.test_wfs_exact import LIKE, compared, matched, post, spatial, text_filter
 
 
 def hits(node: Node, predicate: str, **more: object) -> str | None:
@@ -116,3 +116,71 @@ def test_a_time_beside_a_date_counts_as_its_day(node: Node, predicate: str, foun
 def test_what_is_no_time_is_refused(node: Node, text: str) -> None:
     answer = get(node, FILTER=text_filter(compared("PropertyIsEqualTo", "valid_from", text)), LANGUAGE="eng")
     assert "is no value of type datetime" in refusal(answer)
+
+
+# Places
+
+def ring(*positions: str, attributes: str = "srsName='urn:ogc:def:crs:EPSG::4326'") -> str:
+    return (f"<gml:Polygon {attributes}><gml:exterior><gml:LinearRing><gml:posList>{' '.join(positions)}</gml:posList>"
+            "</gml:LinearRing></gml:exterior></gml:Polygon>")
+
+
+WORLD = ring("-90 -180", "90 -180", "90 180", "-90 180", "-90 -180")
+CHINA = ring("30 100", "40 100", "40 110", "30 100")
+FURTHER = ring("-9e6 -9e6", "470000 -9e6", "470000 9e6", "-9e6 9e6", "-9e6 -9e6", attributes="srsName='EPSG:3857'")
+PARIS = "<gml:Point srsName='EPSG:4326'><gml:pos>48.86 2.35</gml:pos></gml:Point>"
+BOX = ("<gml:Envelope srsName='EPSG:4326'><gml:lowerCorner>30 100</gml:lowerCorner><gml:upperCorner>40 110"
+       "</gml:upperCorner></gml:Envelope>")
+FIRST = "569999 469999 {0} 570049 469999 {0} 570049 470051 {0} 569999 470051 {0} 569999 469999 {0}"
+"""About the first parcel, and into the next one to the east; in the north it ends within them."""
+
+
+def near(operator: str, shape: str, metres: int) -> str:
+    return spatial(operator, f"{shape}<fes:Distance uom='m'>{metres}</fes:Distance>")
+
+
+@pytest.mark.parametrize(("predicate", "count"), [
+    (spatial("Intersects", WORLD), OWN - 1), (spatial("Within", WORLD), OWN - 1), (spatial("Disjoint", WORLD), 0),
+    (spatial("Contains", WORLD), 0), (spatial("Equals", WORLD), 0), (spatial("Touches", WORLD), 0),
+    (spatial("Overlaps", WORLD), 0), (near("DWithin", WORLD, 10), OWN - 1), (near("Beyond", WORLD, 10), 0),
+    *((predicate, count) for place in (CHINA, PARIS, BOX) for predicate, count in (
+        (spatial("Intersects", place), 0), (spatial("Disjoint", place), OWN - 1), (near("DWithin", place, 90_000), 0),
+        (near("Beyond", place, 90_000), OWN - 1))),
+    (spatial("Within", f"<gml:MultiPolygon><gml:polygonMember>{WORLD}</gml:polygonMember></gml:MultiPolygon>"),
+     OWN - 1),
+    (spatial("Intersects", FURTHER), 0),
+    (spatial("Intersects", "<gml:LineString srsName='EPSG:2180'><gml:posList>570025 -9e6 570025 9e6</gml:posList>"
+                           "</gml:LineString>"), 7),
+    (spatial("Within", ring(FIRST.format(""), attributes="")), 0),
+    (spatial("Intersects", ring(FIRST.format(""), attributes="")), 2),
+])
+def test_what_lies_beyond_poland_is_cut_off(node: Node, predicate: str, count: int) -> None:
+    assert hits(node, predicate) == str(count)
+
+
+@pytest.mark.parametrize(("predicate", "message"), [
+    (near("DWithin", PARIS, 2_000_000), "reaches far beyond Poland; at most 100000 m"),
+    (near("Beyond", WORLD, 100_001), "reaches far beyond Poland"),
+    (spatial("Intersects", PARIS.replace("48.86", "570000")), "outside of their srsName"),
+    (spatial("Intersects", ring("0 0", "1 1", "1 0", "0 1", "0 0")), "is not valid: Self-intersection"),
+    (spatial("Intersects", f"<gml:MultiPoint><gml:pointMember>{PARIS}</gml:pointMember><gml:pointMember>"
+                           f"{PARIS.replace('4326', '2180')}</gml:pointMember></gml:MultiPoint>"),
+     "gml:MultiPoint in several systems: EPSG:4326, EPSG:2180"),
+    (spatial("Intersects", f"<gml:MultiPoint><gml:pointMember><gml:Point><gml:pos>1 2</gml:pos></gml:Point>"
+                           f"</gml:pointMember><gml:pointMember>{PARIS}</gml:pointMember></gml:MultiPoint>"),
+     "in several systems: –, EPSG:4326"),
+])
+def test_places_and_numbers_that_mean_nothing_are_refused(node: Node, predicate: str, message: str) -> None:
+    assert message in refusal(get(node, FILTER=text_filter(predicate), LANGUAGE="eng"))
+
+
+@pytest.mark.parametrize("version", ["2.0.0", "1.1.0"])
+def test_dimension_and_system_are_those_of_the_outer_geometry(node: Node, version: str) -> None:
+    system = "srsName='urn:ogc:def:crs:EPSG::2180' srsDimension='3'"
+    plain = ring(FIRST.format("7"), attributes="")
+    closed = ring("569999 469999 7 570049 469999 7 570049 470051 7 569999 470051 7 569999 469999 7 569999 469999 7",
+                  attributes=system)
+    several = f"<gml:MultiSurface {system}><gml:surfaceMember>{plain}</gml:surfaceMember></gml:MultiSurface>"
+    for shape in (ring(FIRST.format("7"), attributes=system), closed, several):
+        found = get(node, VERSION=version, FILTER=text_filter(spatial("Intersects", shape), version))
+        assert values(found, "porzadek") == ["0", "10"]
