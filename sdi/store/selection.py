@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
@@ -90,7 +91,9 @@ def value_of(column: Column, text: str) -> Any:
                     raise ValueError
                 return number
             case "number":
-                return float(text)
+                if not math.isfinite(found := float(text)):
+                    raise ValueError("to PostgreSQL, NaN is more than every number")
+                return found
             case "boolean":
                 return {"true": True, "false": False}[text.lower()]
             case "date":

@@ -42,6 +42,9 @@ def test_fes_2_reads_gml_3_2() -> None:
     ("<BBOX><ValueReference>dc:title</ValueReference><gml:Point/></BBOX>", "dc:title is not a geometry"),
     ("<BBOX><gml:Point srsName='EPSG:1'><gml:pos>1 2</gml:pos></gml:Point></BBOX>", "unknown srsName"),
     ("<BBOX><gml:Point><gml:pos>1 x</gml:pos></gml:Point></BBOX>", "no position"),
+    ("<BBOX><gml:Point><gml:pos>1_0 1</gml:pos></gml:Point></BBOX>", "no position"),
+    ("<PropertyIsLessThan><ValueReference>apiso:Denominator</ValueReference><Literal>nan</Literal>"
+     "</PropertyIsLessThan>", "'nan' is not a number"),
     ("<BBOX><gml:MultiPoint><gml:pointMember><gml:Point srsName='EPSG:4326'><gml:pos>1 2</gml:pos></gml:Point>"
      "</gml:pointMember><gml:pointMember><gml:Point srsName='CRS84'><gml:pos>1 2</gml:pos></gml:Point>"
      "</gml:pointMember></gml:MultiPoint></BBOX>", "in several systems: EPSG:4326, CRS84"),

@@ -27,6 +27,7 @@ from sdi.services.fes.elements import (
     literal,
     local,
     metres,
+    number,
 )
 from sdi.services.fes.shapes import check_valid, shape_of, srs
 
@@ -98,7 +99,7 @@ def _comparison(element: etree._Element, column: str, expression: str, operator:
         return f"{"(modified_at at time zone 'UTC')::date" if whole_days else 'modified_at'} {operator} %s", [moment]
     if expression == column and column in NUMBERS:
         try:
-            return f"{column}::numeric {operator} %s", [float(value)]
+            return f"{column}::numeric {operator} %s", [number(value)]
         except ValueError:
             raise FilterError(f"{value!r} is not a number") from None
     if expression.startswith("length("):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 from lxml import etree
@@ -22,6 +23,7 @@ REFERENCES = ("ValueReference", "PropertyName")
 """Elements that name a property."""
 IDENTIFIERS = ("ResourceId", "GmlObjectId", "FeatureId")
 """Predicates that name one object."""
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _METRES = {"": 1.0, "m": 1.0, "metre": 1.0, "meter": 1.0, "metres": 1.0, "meters": 1.0, "km": 1000.0,
            "kilometer": 1000.0, "urn:ogc:def:uom:epsg::9001": 1.0}
 
@@ -78,6 +80,14 @@ def _escaped(character: str) -> str:
     return f"\\{character}" if character and character in "%_\\" else character
 
 
+def number(text: str) -> float:
+    """A finite number as XML writes it. Raises ValueError, also where Python reads more: 1_0, nan, other digits."""
+    found = float(text) if _NUMBER.fullmatch(text.strip()) else math.nan
+    if not math.isfinite(found):
+        raise ValueError(f"not a number: {text[:80]!r}")
+    return found
+
+
 def metres(element: etree._Element) -> float:
     """The Distance of a DWithin or Beyond. Raises FilterError where it is negative, endless or no number."""
     distance = next((child for child in children(element) if local(child) == "Distance"), None)
@@ -85,7 +95,7 @@ def metres(element: etree._Element) -> float:
         raise wrong(f"{local(element)} bez odległości (Distance)", f"{local(element)} without a Distance")
     text, unit = (distance.text or "").strip(), distance.get("uom") or distance.get("units") or ""
     try:
-        length = float(text) * _METRES[unit.lower()]
+        length = number(text) * _METRES[unit.lower()]
     except (ValueError, KeyError):
         length = math.nan
     if not 0 <= length < math.inf:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -10,7 +9,7 @@ import shapely
 from lxml import etree
 from shapely.geometry.base import BaseGeometry
 
-from sdi.services.fes.elements import FilterError, children, local, wrong
+from sdi.services.fes.elements import FilterError, children, local, number, wrong
 
 ENVELOPES = ("Envelope", "Box")
 
@@ -161,10 +160,10 @@ def _positions(element: etree._Element) -> list[Position]:
 
 def _position(element: etree._Element, texts: list[str]) -> Position:
     try:
-        numbers = [float(text) for text in texts]
+        numbers = [number(text) for text in texts]
     except ValueError:
         numbers = []
-    if len(numbers) not in (2, 3) or not all(map(math.isfinite, numbers)):
+    if len(numbers) not in (2, 3):
         given = f"gml:{local(element)}: {' '.join(texts)[:80]!r}"
         raise wrong(f"{given} to nie położenie: dwie lub trzy liczby, ułamki z kropką",
                     f"{given} is no position: two or three numbers, with decimal points")

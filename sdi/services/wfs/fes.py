@@ -28,6 +28,7 @@ from sdi.services.fes.elements import (
     literal,
     local,
     metres,
+    number,
     wrong,
 )
 from sdi.services.ows.exceptions import OwsError
@@ -196,8 +197,8 @@ class Filter:
     def _value(self, column: Column, text: str) -> Any:
         try:
             if column.type == "integer":
-                number = float(text)
-                return value_of(column, text) if number.is_integer() and "." not in text else number
+                found = number(text)
+                return value_of(column, text) if found.is_integer() and "." not in text else found
             if column.type == "boolean":
                 text = {"1": "true", "0": "false"}.get(text, text)
             return value_of(column, text)

@@ -14,6 +14,7 @@ from psycopg import sql
 from sdi.model.region import Tenant
 from sdi.model.register import FeatureType
 from sdi.model.text import Text
+from sdi.services.fes.elements import number
 from sdi.services.ows.exceptions import OwsError, invalid, missing
 from sdi.services.wfs import pairs as kvp
 from sdi.services.wfs.fes import Filter
@@ -214,7 +215,7 @@ def _bbox(text: str, version: Version, asked: Crs) -> Any:
     parts = text.split(",")
     crs = asked if version.number == "1.0.0" else version.crs(",".join(parts[4:]) or None, "BBOX")
     try:
-        return box_as_stored(tuple(map(float, parts[:4])), crs)
+        return box_as_stored(tuple(map(number, parts[:4])), crs)
     except ValueError:
         raise invalid("BBOX", text, "min, min, max, max[, CRS]") from None
 

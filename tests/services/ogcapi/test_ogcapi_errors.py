@@ -24,7 +24,7 @@ BAD = [
     "filter=county='0415'&filter-crs=EPSG:2180", "filter=true&filter-lang=cql2-json&filter-lang=cql2-text",
     "filter=1e300*1e300*pole_ewidencyjne=1", "filter={&filter-lang=cql2-json",
     "limit=0", "limit=-1", "limit=ten", "limit=1_0", "limit=%D9%A3", "offset=1_0", "pole_ewidencyjne=1_0", "limit=%2B1",
-    "limit=1.5", "limit=", "offset=-1", "offset=x",
+    "pole_ewidencyjne=nan", "pole_ewidencyjne=inf", "limit=1.5", "limit=", "offset=-1", "offset=x",
     "bbox=1,2,3", "bbox=a,b,c,d", "bbox=nan,50,20,51", "bbox=18,54,19,53", "bbox=inf,0,0,0", "bbox=",
     "bbox=500000,600000,400000,700000&bbox-crs=http://www.opengis.net/def/crs/EPSG/0/2180",
     "bbox=600000,500000,700000,400000&bbox-crs=http://www.opengis.net/def/crs/EPSG/0/2180",

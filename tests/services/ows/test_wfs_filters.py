@@ -163,12 +163,17 @@ def test_what_lies_beyond_poland_is_cut_off(node: Node, predicate: str, count: i
     (near("Beyond", WORLD, 100_001), "reaches far beyond Poland"),
     (spatial("Intersects", PARIS.replace("48.86", "570000")), "outside of their srsName"),
     (spatial("Intersects", ring("0 0", "1 1", "1 0", "0 1", "0 0")), "is not valid: Self-intersection"),
+    (spatial("Intersects", PARIS.replace("48.86", "4_8")), "'4_8 2.35' is no position"),
     (spatial("Intersects", f"<gml:MultiPoint><gml:pointMember>{PARIS}</gml:pointMember><gml:pointMember>"
                            f"{PARIS.replace('4326', '2180')}</gml:pointMember></gml:MultiPoint>"),
      "gml:MultiPoint in several systems: EPSG:4326, EPSG:2180"),
     (spatial("Intersects", f"<gml:MultiPoint><gml:pointMember><gml:Point><gml:pos>1 2</gml:pos></gml:Point>"
                            f"</gml:pointMember><gml:pointMember>{PARIS}</gml:pointMember></gml:MultiPoint>"),
      "in several systems: –, EPSG:4326"),
+    (compared("PropertyIsLessThan", "pole", "nan"), "expected a number"),
+    (compared("PropertyIsLessThan", "pole", "1e400"), "expected a number"),
+    (compared("PropertyIsLessThan", "porzadek", "NaN"), "is no value of type integer"),
+    (compared("PropertyIsLessThan", "porzadek", "1_0.5"), "is no value of type integer"),
 ])
 def test_places_and_numbers_that_mean_nothing_are_refused(node: Node, predicate: str, message: str) -> None:
     assert message in refusal(get(node, FILTER=text_filter(predicate), LANGUAGE="eng"))
@@ -184,3 +189,8 @@ def test_dimension_and_system_are_those_of_the_outer_geometry(node: Node, versio
     for shape in (ring(FIRST.format("7"), attributes=system), closed, several):
         found = get(node, VERSION=version, FILTER=text_filter(spatial("Intersects", shape), version))
         assert values(found, "porzadek") == ["0", "10"]
+
+
+@pytest.mark.parametrize("text", ["1_0,0,20,20", "nan,0,20,20", "0,0,20,inf"])
+def test_a_box_has_numbers(node: Node, text: str) -> None:
+    assert text in refusal(get(node, BBOX=text))
