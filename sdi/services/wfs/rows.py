@@ -11,7 +11,7 @@ from psycopg import sql
 
 from sdi.model.register import FeatureType
 from sdi.services.wfs.versions import GEOMETRY, PREFIX, Version
-from sdi.store.crs import STORED_SRID, Crs
+from sdi.store.crs import CRS84, STORED_SRID, Crs
 
 _ROWS = """
 select {text} from (
@@ -82,6 +82,9 @@ def _gml3(feature_type: FeatureType, version: Version, crs: Crs) -> sql.Composed
         return _multi(feature_type, version, crs, *_MULTI[feature_type.geometry])
     single = sql.SQL("st_asgml(3, shape, {}, {}, 'gml', '{}.' || fid || '.g')").format(
         crs.digits, _options(crs) | _LONG_CRS, sql.SQL(feature_type.name))
+    if crs.uri == CRS84.uri:  # PostGIS knows EPSG:4326 only, whose name promises latitude first
+        single = sql.SQL("replace({}, 'urn:ogc:def:crs:EPSG::4326', '{}')").format(
+            single, sql.SQL(version.srs_name(crs)))
     if feature_type.geometry == "point":
         return single
     cases = [sql.SQL(" when {} then {}").format(kind, _multi(feature_type, version, crs, *names)) for kind, names in (

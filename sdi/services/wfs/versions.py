@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 from sdi.services.ows.exceptions import invalid
-from sdi.store.crs import PL1992, PUBLISHED_CRS, Crs
+from sdi.store.crs import CRS84, PL1992, PUBLISHED_CRS, Crs
 
 NAMESPACE = "urn:sdi:registers"
 """XML namespace of the types, the same for every tenant."""
@@ -20,8 +20,10 @@ SYSTEMS: dict[int, Crs] = {PL1992.srid: PL1992} | {
 }
 """The coordinate reference systems of answers, by EPSG code; the default, in which the data are stored, first."""
 
-_SRS = re.compile(r"(?:EPSG:|urn:(?:x-)?ogc:def:crs:EPSG:[^:]*:|https?://www\.opengis\.net/def/crs/EPSG/[0-9.]+/"
+_SRS = re.compile(r"(?:EPSG:|urn:(?:x-)?ogc:def:crs:EPSG:(?:[^:]*:)?|https?://www\.opengis\.net/def/crs/EPSG/[0-9.]+/"
                   r"|https?://www\.opengis\.net/gml/srs/epsg\.xml#)(\d{4,5})", re.IGNORECASE)
+_CRS84 = re.compile(r"(?:CRS:84|(?:OGC:|urn:(?:x-)?ogc:def:crs:OGC:(?:[^:]*:)?|"
+                    r"https?://www\.opengis\.net/def/crs/OGC/[0-9.]+/)CRS84)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,16 @@ class Version:
 
     def srs_name(self, crs: Crs) -> str:
         """How GML names a CRS: the form says whether its axes are those of the authority."""
+        if crs.uri == CRS84.uri and self.northing_first:
+            return "urn:ogc:def:crs:OGC:1.3:CRS84"
         return f"urn:ogc:def:crs:EPSG::{crs.srid}" if self.northing_first else f"EPSG:{crs.srid}"
 
     def crs(self, name: str | None, parameter: str = "SRSNAME") -> Crs:
         """The CRS that a client names, with its axes in this version; EPSG:2180 without a name. Raises OwsError."""
         if not name:
             return self.axes(PL1992)
+        if _CRS84.fullmatch(name.strip()):
+            return self.axes(CRS84)
         found = _SRS.fullmatch(name.strip())
         if found is None or int(found[1]) not in SYSTEMS:
             raise invalid(parameter, name, ", ".join(f"urn:ogc:def:crs:EPSG::{srid}" for srid in SYSTEMS))

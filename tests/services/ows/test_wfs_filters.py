@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import httpx
+import pyproj
 import pytest
 from lxml import etree
 
-from tests.services.ows.conftest import Node
+from tests.services.ows.conftest import CORNER, Node
 from tests.services.ows.test_ows_wfs import OWN, get, values
 from tests.services.ows.test_wfs_exact import LIKE, compared, matched, post, spatial, text_filter
 
@@ -194,3 +195,29 @@ def test_dimension_and_system_are_those_of_the_outer_geometry(node: Node, versio
 @pytest.mark.parametrize("text", ["1_0,0,20,20", "nan,0,20,20", "0,0,20,inf"])
 def test_a_box_has_numbers(node: Node, text: str) -> None:
     assert text in refusal(get(node, BBOX=text))
+
+
+# Names of coordinate reference systems
+
+@pytest.mark.parametrize("name", [
+    "urn:ogc:def:crs:OGC:1.3:CRS84", "urn:x-ogc:def:crs:OGC:1.3:CRS84", "urn:ogc:def:crs:OGC::CRS84", "CRS:84",
+    "OGC:CRS84", "http://www.opengis.net/def/crs/OGC/1.3/CRS84"])
+def test_crs84_is_longitude_first(node: Node, name: str) -> None:
+    x, y = pyproj.Transformer.from_crs(2180, 4326, always_xy=True).transform(*CORNER)
+    box = f"{x - 1e-5},{y - 1e-5},{x + 1e-5},{y + 1e-5},{name}"
+    for kind, first in (("nieznane", "n0"), ("dzialki", "041501_2.0001.0/0"), ("urzadzenia_wodociagowe", None)):
+        found = get(node, TYPENAMES=kind, SRSNAME=name, **({"BBOX": box} if first else {}))
+        assert values(found, "id")[:1] == ([first] if first else ["punkt"])
+        root = etree.fromstring(found.content)
+        assert {e.get("srsName") for e in root.iter() if e.get("srsName")} == {"urn:ogc:def:crs:OGC:1.3:CRS84"}
+        positions = [e.text.split() for e in root.iter() if etree.QName(e).localname in ("pos", "posList")]
+        assert positions and all(18 < float(place[0]) < 19 for place in positions)
+    json = get(node, SRSNAME=name, OUTPUTFORMAT="geojson", COUNT=1).json()
+    assert "crs" not in json and 18 < json["features"][0]["geometry"]["coordinates"][0][0][0] < 19
+
+
+@pytest.mark.parametrize("name", ["urn:x-ogc:def:crs:EPSG:2180", "urn:ogc:def:crs:EPSG:2180"])
+def test_a_version_may_be_missing_in_the_name_of_a_crs(node: Node, name: str) -> None:
+    west, south = CORNER
+    found = get(node, BBOX=f"{south + 1},{west + 1},{south + 2},{west + 2},{name}", SRSNAME=name)
+    assert values(found, "porzadek") == ["0"] and b"EPSG::2180" in found.content
