@@ -62,6 +62,21 @@ def test_a_filter_that_cannot_be_answered_says_why(inner: str, message: str) -> 
         compile_filter(fes(inner), QUERYABLES)
 
 
+@pytest.mark.parametrize(("text", "pattern"), [
+    ("50\\%", r"%50\%%"), ("%word%", "%%word%%"), ("a_c", "%a_c%"), ("\\\\", r"%\\%"), ("", "%%")])
+def test_words_of_anytext_may_have_a_percent_sign(text: str, pattern: str) -> None:
+    like = fes("<PropertyIsLike wildCard='%' singleChar='_' escapeChar='\\'><ValueReference>csw:AnyText"
+               f"</ValueReference><Literal>{text}</Literal></PropertyIsLike>")
+    assert compile_filter(like, QUERYABLES) == ("coalesce(anytext ilike %s, false)", [pattern])
+
+
+@pytest.mark.parametrize(("given", "operator"), [("0", "ilike"), ("false", "ilike"), ("1", "like"), ("true", "like")])
+def test_match_case_is_a_boolean_of_xml(given: str, operator: str) -> None:
+    like = fes(f"<PropertyIsLike matchCase='{given}'><ValueReference>dc:title</ValueReference><Literal>a</Literal>"
+               "</PropertyIsLike>")
+    assert compile_filter(like, QUERYABLES) == (f"coalesce(title {operator} %s, false)", ["a"])
+
+
 @settings(deadline=None)
 @given(st.text(st.characters(blacklist_categories=["Cs", "Cc"])))
 def test_cql_never_reaches_the_sql(text: str) -> None:

@@ -26,6 +26,7 @@ from sdi.services.fes.elements import (
     like_pattern,
     literal,
     local,
+    match_case,
     metres,
     number,
 )
@@ -106,7 +107,7 @@ def _comparison(element: etree._Element, column: str, expression: str, operator:
         if not re.fullmatch(r"[0-9]{1,9}", value):
             raise FilterError(f"{value!r} is not a length")
         return f"{expression} {operator} %s", [int(value)]
-    if element.get("matchCase") == "false":
+    if not match_case(element):
         return f"lower({expression}) {operator} lower(%s)", [value]
     return f"{expression} {operator} %s", [value]
 
@@ -116,8 +117,8 @@ def _like(element: etree._Element, column: str, expression: str) -> Condition:
         raise FilterError("a length is like no text; compare it with a number")
     pattern = like_pattern(element, _literal(element), wild="%", single="_")
     if column == "anytext":  # a word anywhere, in whatever case: what every client means by it
-        return f"{expression} ilike %s", [f"%{pattern.strip('%')}%"]
-    return f"{expression} {'ilike' if element.get('matchCase') == 'false' else 'like'} %s", [pattern]
+        return f"{expression} ilike %s", [f"%{pattern}%"]
+    return f"{expression} {'like' if match_case(element) else 'ilike'} %s", [pattern]
 
 
 def _operand(element: etree._Element, queryables: Mapping[str, Any]) -> tuple[str, str]:

@@ -23,6 +23,9 @@ REFERENCES = ("ValueReference", "PropertyName")
 """Elements that name a property."""
 IDENTIFIERS = ("ResourceId", "GmlObjectId", "FeatureId")
 """Predicates that name one object."""
+_OF_VERSIONS = ("version", "previousRid", "startDate", "endDate")
+"""Attributes of ResourceId."""
+_TRUTH = {"true": True, "1": True, "false": False, "0": False}
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _METRES = {"": 1.0, "m": 1.0, "metre": 1.0, "meter": 1.0, "metres": 1.0, "meters": 1.0, "km": 1000.0,
            "kilometer": 1000.0, "urn:ogc:def:uom:epsg::9001": 1.0}
@@ -48,10 +51,14 @@ def children(element: etree._Element) -> list[etree._Element]:
 
 
 def identifier(element: etree._Element) -> str:
-    """The identifier in one of IDENTIFIERS. Raises FilterError."""
-    names = ("rid", "id", "fid")
-    found = next((str(value) for key, value in element.attrib.items() if etree.QName(key).localname in names), "")
-    if not found:
+    """The identifier in one of IDENTIFIERS. Raises FilterError, also where a version of the object is asked for."""
+    given = {etree.QName(key).localname: str(value) for key, value in element.attrib.items()}
+    for name in _OF_VERSIONS:
+        if name in given:
+            raise wrong(f"{local(element)}: {name} nie jest obsługiwane; są tylko obecne stany obiektów",
+                        f"{local(element)}: {name} is not supported; there are present states of objects only")
+    found = next((given[name] for name in ("rid", "id", "fid") if given.get(name)), None)
+    if found is None:
         raise wrong(f"{local(element)} bez identyfikatora", f"{local(element)} without an identifier")
     return found
 
@@ -63,21 +70,32 @@ def literal(elements: Sequence[etree._Element]) -> str:
     return "".join(str(text) for text in elements[0].itertext()).strip()
 
 
+def match_case(element: etree._Element) -> bool:
+    """Whether a comparison minds the case of letters. Raises FilterError."""
+    text = element.get("matchCase", "true")
+    found = _TRUTH.get(text.strip().lower())
+    if found is None:
+        name = f"matchCase={text[:80]!r}"
+        raise wrong(f"{name}: może być true albo false", f"{name}: can be true or false")
+    return found
+
+
 def like_pattern(element: etree._Element, text: str, wild: str, single: str) -> str:
-    """The pattern of SQL that the characters of a PropertyIsLike mean; `wild` and `single` where it names none."""
+    """The pattern of SQL that a PropertyIsLike means; `wild` and `single` where it names none.
+
+    What it names may have several characters, as FES allows.
+    """
     wild, single = element.get("wildCard") or wild, element.get("singleChar") or single
     escape = element.get("escapeChar") or element.get("escape") or "\\"
-    pattern, characters = "", iter(text)
-    for character in characters:
-        if character == escape:
-            pattern += _escaped(next(characters, ""))
-        else:
-            pattern += {wild: "%", single: "_"}.get(character) or _escaped(character)
-    return pattern
+    many, one, out = map(re.escape, (wild, single, escape))
+    parts = f"{out}(?P<escaped>{many}|{one}|{out}|.|$)|(?P<many>{many})|(?P<one>{one})|(?P<plain>.)"
 
+    def meant(found: re.Match[str]) -> str:
+        if found["many"] or found["one"]:
+            return "%" if found["many"] else "_"
+        return re.sub(r"[%_\\]", r"\\\g<0>", found["escaped"] or found["plain"] or "")
 
-def _escaped(character: str) -> str:
-    return f"\\{character}" if character and character in "%_\\" else character
+    return re.sub(parts, meant, text, flags=re.DOTALL)
 
 
 def number(text: str) -> float:

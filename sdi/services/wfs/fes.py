@@ -27,6 +27,7 @@ from sdi.services.fes.elements import (
     like_pattern,
     literal,
     local,
+    match_case,
     metres,
     number,
     wrong,
@@ -141,7 +142,7 @@ class Filter:
         if functions:
             return self._kind(functions[0], [e for e in operands if e is not functions[0]], operator)
         references = [local(e) in REFERENCES for e in operands]
-        fold = element.get("matchCase", "true").lower() == "false"
+        fold = not match_case(element)
         if not any(references):
             raise wrong("porównanie wymaga własności", "a comparison wants a property")
         column, expression = self._column(operands[references.index(True)])
@@ -172,7 +173,7 @@ class Filter:
     def _like(self, element: etree._Element, operands: list[etree._Element]) -> sql.Composable:
         column, expression = self._column(operands[0])
         pattern = like_pattern(element, literal(operands[1:]), wild="*", single=".")
-        fold = element.get("matchCase", "true").lower() == "false"
+        fold = not match_case(element)
         # The text of what is no text is that of the answers; PostgreSQL's own has a blank between date and time.
         shown = expression if column.type == "text" else sql.SQL("trim('\"' from to_json({})::text)").format(expression)
         return sql.SQL("{} {} {}").format(shown, sql.SQL("ilike" if fold else "like"), self._bind(pattern))

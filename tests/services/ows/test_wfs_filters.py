@@ -119,6 +119,38 @@ def test_what_is_no_time_is_refused(node: Node, text: str) -> None:
     assert "is no value of type datetime" in refusal(answer)
 
 
+# Texts
+
+LIKES = "wildCard='{}' singleChar='{}' escapeChar='{}'"
+
+
+@pytest.mark.parametrize(("predicate", "count"), [
+    (compared("PropertyIsEqualTo", "id", "POZA GRANICĄ", attributes="matchCase='0'"), 1),
+    (compared("PropertyIsEqualTo", "id", "POZA GRANICĄ", attributes="matchCase='1'"), 0),
+    (compared("PropertyIsLike", "id", "POZA*", attributes=f"matchCase='0' {LIKE}"), 1),
+    (compared("PropertyIsLike", "id", "POZA*", attributes=f"matchCase=' true ' {LIKE}"), 0),
+    (compared("PropertyIsLike", "id", "poza%%", attributes=LIKES.format("%%", "..", "!!")), 1),
+    (compared("PropertyIsLike", "id", "poza%", attributes=LIKES.format("%%", "..", "!!")), 0),
+    (compared("PropertyIsLike", "id", "poza.. granicą", attributes=LIKES.format("%%", "..", "!!")), 0),
+    (compared("PropertyIsLike", "id", "poza..granicą", attributes=LIKES.format("%%", "..", "!!")), 1),
+    (compared("PropertyIsLike", "id", "poza!!..granicą", attributes=LIKES.format("%%", "..", "!!")), 0),
+    (compared("PropertyIsLike", "id", "poza!! granicą", attributes=LIKES.format("%%", "..", "!!")), 1),
+    (compared("PropertyIsLike", "id", "poza_granicą", attributes=LIKES.format("*", ".", "!")), 0),
+    (compared("PropertyIsLike", "id", "p*%", attributes=LIKES.format("*", ".", "!")), 0),
+])
+def test_characters_mean_what_the_filter_says(node: Node, predicate: str, count: int) -> None:
+    assert hits(node, predicate) == str(count)
+
+
+@pytest.mark.parametrize(("predicate", "message"), [
+    (compared("PropertyIsEqualTo", "id", "a", attributes="matchCase='no'"), "matchCase='no': can be true or false"),
+    *((f"<fes:ResourceId rid='dzialki.3' {name}='2020-01-01T00:00:00Z'/>", f"ResourceId: {name} is not supported")
+      for name in ("version", "startDate", "endDate", "previousRid")),
+])
+def test_attributes_that_cannot_be_answered_are_refused(node: Node, predicate: str, message: str) -> None:
+    assert message in refusal(get(node, FILTER=text_filter(predicate), LANGUAGE="eng"))
+
+
 # Places
 
 def ring(*positions: str, attributes: str = "srsName='urn:ogc:def:crs:EPSG::4326'") -> str:
