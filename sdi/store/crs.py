@@ -98,7 +98,7 @@ class Area:
     """A box in EPSG:2180, x = easting, where its edges may bend."""
 
     outline: BaseGeometry
-    """A polygon; a line or a point where the box has no breadth."""
+    """A polygon; a line or a point where the box has no breadth; two of them where it goes around the world."""
     within: BaseGeometry | None
     """A rectangle along the axes that the outline covers: what lies in it needs no further look."""
 
@@ -107,7 +107,8 @@ def box_as_stored(values: tuple[float, ...], crs: Crs) -> Area | None:
     """The area of a bbox parameter in EPSG:2180, x = easting; None where it lies wholly outside of Poland.
 
     `values` are 4 or 6 numbers in the axis order of `crs` (OGC API - Features 7.15.3); heights are ignored.
-    A west edge east of the east edge means a geographic box across the antimeridian.
+    A west edge east of the east edge means a geographic box across the antimeridian: what lies between either edge
+    and the antimeridian.
     Raises ValueError for other counts, for numbers that are not finite and for edges in the wrong order.
     """
     if len(values) not in (4, 6) or not all(math.isfinite(value) for value in values):
@@ -116,22 +117,32 @@ def box_as_stored(values: tuple[float, ...], crs: Crs) -> Area | None:
     (west, south), (east, north) = values[:2], values[half : half + 2]
     if crs.flipped:
         west, south, east, north = south, west, north, east
-    low_x, low_y, high_x, high_y = _domain(crs.srid)
-    if west > east and crs.srid in _GEOGRAPHIC:
-        # Of the two parts, [west, 180] and [-180, east], at most one can meet Poland as long as they do not overlap.
-        west, east = (west, 180.0) if west <= high_x else (-180.0, east)
-    if west > east or south > north:
+    across = west > east and crs.srid in _GEOGRAPHIC
+    if (west > east and not across) or south > north:
         raise ValueError("the lower corner of a bbox comes first")
+    spans = [(west, 180.0), (-180.0, east)] if across else [(west, east)]
+    parts = [part for start, end in spans if (part := _part((start, south, end, north), crs.srid)) is not None]
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    # A box around nearly all of the world, with a gap that lies in Poland. Of two rectangles one is told: bounding
+    # boxes are compared with it, and the two have one across the gap.
+    within = [part.within for part in parts if part.within is not None]
+    return Area(shapely.union_all([part.outline for part in parts]), max(within, key=shapely.area, default=None))
+
+
+def _part(box: tuple[float, float, float, float], srid: int) -> Area | None:
+    """The area of a box that does not cross the antimeridian; None where it lies wholly outside of Poland."""
+    (west, south, east, north), (low_x, low_y, high_x, high_y) = box, _domain(srid)
     west, south, east, north = max(west, low_x), max(south, low_y), min(east, high_x), min(north, high_y)
     if west > east or south > north:
         return None
     # A polygon cannot say a box without breadth: that is a line or a point.
     corners = list(dict.fromkeys(((west, south), (east, south), (east, north), (west, north))))
     if len(corners) < 4:
-        path = _transformed(corners, crs.srid)
+        path = _transformed(corners, srid)
         return Area(shapely.Point(path) if len(path) == 1 else shapely.LineString(path), None)
-    outline = shapely.Polygon(_transformed([*corners, corners[0]], crs.srid))
-    return Area(outline, _rectangle_within(outline, [_transformed([corner], crs.srid)[0] for corner in corners]))
+    outline = shapely.Polygon(_transformed([*corners, corners[0]], srid))
+    return Area(outline, _rectangle_within(outline, [_transformed([corner], srid)[0] for corner in corners]))
 
 
 def shape_as_stored(shape: BaseGeometry, crs: Crs) -> BaseGeometry:

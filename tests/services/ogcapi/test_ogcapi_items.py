@@ -92,6 +92,15 @@ def test_boxes_larger_than_poland(client: Client, dzialki: Table, bbox: str, uri
     assert ids(client.items("0415", bbox=bbox, bbox_crs=uri)) == (["a"] if found else [])
 
 
+def test_a_box_around_the_world_finds_what_is_on_both_sides_of_its_gap(client: Client, dzialki: Table) -> None:
+    at = pyproj.Transformer.from_crs("OGC:CRS84", 2180, always_xy=True).transform
+    dzialki.insert([{"id": str(place), "geom": shapely.Point(at(place, 53))} for place in (18.62, 18.64, 18.66)])
+    assert ids(client.items("0415", bbox="18.65,52,18.63,54")) == ["18.62", "18.66"]
+    assert ids(client.items("0415", bbox="52,18.65,54,18.63", bbox_crs=EPSG + "4326")) == ["18.62", "18.66"]
+    for operator, found in (("S_INTERSECTS", ["18.62", "18.66"]), ("S_DISJOINT", ["18.64"])):
+        assert ids(client.items("0415", filter=f"{operator}(geometry, BBOX(18.65,52,18.63,54))")) == found
+
+
 def test_a_box_without_breadth_is_a_point(client: Client, dzialki: Table) -> None:
     dzialki.insert([{"id": "a", "geom": shapely.box(EASTING, NORTHING, EASTING + 100, NORTHING + 100)}])
     corner = f"{NORTHING + 50},{EASTING + 50}"

@@ -55,6 +55,17 @@ def test_a_box_in_the_stored_crs_stays_a_rectangle() -> None:
     assert area.within is not None and area.within.equals(area.outline)
 
 
+def test_a_box_around_the_world_leaves_out_its_gap_only() -> None:
+    area, west, east = (box_as_stored(values, CRS84) for values in (
+        (18.65, 52.0, 18.63, 54.0), (-180.0, 52.0, 18.63, 54.0), (18.65, 52.0, 180.0, 54.0)))
+    assert area is not None and west is not None and east is not None
+    assert area.outline.is_valid and area.outline.equals(west.outline.union(east.outline))
+    # The bounding box of both would have the gap.
+    assert area.within is not None and area.within.geom_type == "Polygon" and area.outline.covers(area.within)
+    line = box_as_stored((18.65, 53.0, 18.63, 53.0), CRS84)
+    assert line is not None and line.outline.geom_type == "MultiLineString" and line.within is None
+
+
 @pytest.mark.parametrize("values", [
     (), (1.0,), (1.0, 2.0, 3.0), (1.0, 2.0, 3.0, 4.0, 5.0), (18.0, 54.0, 19.0, 53.0), (18.0, 52.0, 19.0, float("nan")),
 ])
