@@ -21,6 +21,10 @@ _LOCK = 0x5D1
 """Key of the advisory lock that serialises migrations."""
 
 
+COLLATIONS = {"pl-x-icu", "und-x-icu"}
+"""What sdi.store sorts texts by, and folds their case."""
+
+
 def migrations() -> list[tuple[str, str]]:
     """Name and text of every migration, in order: ours, then those of the queue (procrastinate's own)."""
     ours = resources.files("sdi.db").joinpath("migrations")
@@ -42,6 +46,7 @@ def migrate(database: Database, registers: Iterable[Register]) -> list[str]:
     applied: list[str] = []
     with database.connect("owner", autocommit=True) as connection:
         connection.execute("select pg_advisory_lock(%s)", [_LOCK])
+        _collations(connection)
         _roles(connection)
         connection.execute(
             "create table if not exists public.sdi_migration"
@@ -67,6 +72,14 @@ def migrate(database: Database, registers: Iterable[Register]) -> list[str]:
                     ensure_feature_table(connection, feature_type)
             _grants(connection, [register.id for register in registers])
     return applied
+
+
+def _collations(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    there = {row[0] for row in connection.execute("select collname from pg_collation where collprovider = 'i'")}
+    if missing := COLLATIONS - there:
+        raise DatabaseError(
+            f"the database has no collation {', '.join(sorted(missing))}, by which texts are sorted and searched; "
+            "it needs a PostgreSQL with ICU, as all usual packages have it")
 
 
 def _roles(connection: psycopg.Connection[tuple[object, ...]]) -> None:

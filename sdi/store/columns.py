@@ -33,6 +33,12 @@ PUBLISHED: tuple[Column, ...] = (
 """What every feature shows after its own attributes."""
 
 
+def is_worded(column: Column) -> bool:
+    """Whether a column holds what people wrote, such as names and numbers of parcels: no identifier and no code."""
+    return (column.type == "text" and column.code_list is None
+            and column.name not in {shared.name for shared in (ID, *PUBLISHED)})
+
+
 def published(feature_type: FeatureType) -> dict[str, Column]:
     """The columns of a feature type that services show, by name, in order; without `id` and geometries."""
     attributes = (

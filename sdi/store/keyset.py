@@ -19,7 +19,7 @@ from psycopg import sql
 from sdi.db.feature_tables import SQL_TYPES
 from sdi.errors import SdiError
 from sdi.model.text import Text
-from sdi.store.columns import ID, Column
+from sdi.store.columns import ID, Column, is_worded
 from sdi.store.selection import InvalidQuery
 
 _FEED, _SEAL = 8, 12
@@ -87,7 +87,8 @@ def _seal(feed: UUID, scope: str, content: bytes) -> bytes:
 class Key:
     """One column that decides the order, as PostgreSQL sorts: no value comes last, or first where descending."""
 
-    column: sql.Identifier
+    column: sql.Composable
+    """As `sortable` writes it."""
     type: str
     descending: bool
     nullable: bool
@@ -117,12 +118,21 @@ class Key:
 FID = Key(sql.Identifier("fid"), "bigint", descending=False, nullable=False)
 
 
+def sortable(column: Column) -> sql.Composed:
+    """A column as it is sorted: what people wrote as in Polish, whatever the collation of the database.
+
+    Identifiers and codes go by their characters, as the indexes have them. The order is total, as PostgreSQL tells
+    texts that are equal for ICU apart by their bytes.
+    """
+    return sql.SQL('({} collate "pl-x-icu")' if is_worded(column) else "{}").format(sql.Identifier(column.name))
+
+
 def keys_of(order: Sequence[tuple[Column, bool]]) -> tuple[Key, ...]:
     """The keys of an order; the order of arrival (fid) decides among equals, `id` leaves none."""
     keys = []
     for column, descending in order:
         unique = column.name == ID.name
-        keys.append(Key(sql.Identifier(column.name), SQL_TYPES[column.type], descending, nullable=not unique))
+        keys.append(Key(sortable(column), SQL_TYPES[column.type], descending, nullable=not unique))
         if unique:
             return tuple(keys)
     return (*keys, FID)

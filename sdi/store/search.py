@@ -8,7 +8,7 @@ from typing import Any
 from psycopg import sql
 
 from sdi.model.text import Text
-from sdi.store.columns import ID, PUBLISHED, Column
+from sdi.store.columns import ID, Column, is_worded
 from sdi.store.folding import SPELLED, Fold, folded, glanced, spellings
 from sdi.store.selection import Condition, InvalidQuery, clean
 
@@ -23,9 +23,7 @@ _BETWEEN = "\x1f"
 
 def searched(columns: Iterable[Column]) -> list[Column]:
     """The columns that are searched: identifiers, numbers and names, that is texts which are no codes."""
-    shared = {column.name for column in PUBLISHED}
-    return [column for column in columns
-            if column.type == "text" and column.code_list is None and column.name not in shared]
+    return [column for column in columns if is_worded(column)]
 
 
 def search(words: str, columns: Mapping[str, Column]) -> Condition:

@@ -53,7 +53,7 @@ class Query:
     columns: tuple[str, ...]
     """Properties to show, in the order of the type."""
     geometry: bool
-    order: tuple[tuple[str, bool], ...] = ()
+    order: tuple[tuple[Column, bool], ...] = ()
     """Columns and whether descending."""
 
 
@@ -231,14 +231,14 @@ def _known(name: str, columns: Mapping[str, Column], named: Callable[[str], str]
     return bare
 
 
-def _order(part: str, columns: Mapping[str, Column], named: Callable[[str], str]) -> tuple[str, bool]:
+def _order(part: str, columns: Mapping[str, Column], named: Callable[[str], str]) -> tuple[Column, bool]:
     name, *way = part.split()
     bare, direction = named(name), "".join(way).upper()
     if bare not in columns:
         raise invalid("SORTBY", name, ", ".join(columns))
     if direction not in ("", "A", "ASC", "D", "DESC"):
         raise invalid("SORTBY", direction, "ASC, DESC")
-    return bare, direction.startswith("D")
+    return columns[bare], direction.startswith("D")
 
 
 def _value(path: str, queries: tuple[Query, ...], namespaces: Mapping[str, str]) -> str:

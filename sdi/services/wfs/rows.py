@@ -11,7 +11,9 @@ from psycopg import sql
 
 from sdi.model.register import FeatureType
 from sdi.services.wfs.versions import GEOMETRY, PREFIX, Version
+from sdi.store.columns import Column
 from sdi.store.crs import CRS84, STORED_SRID, Crs
+from sdi.store.keyset import sortable
 
 _ROWS = """
 select {text} from (
@@ -28,16 +30,16 @@ _LONG_CRS, _NO_DIMENSION, _LINE_STRING, _FLIPPED = 1, 2, 4, 16
 
 
 def statement(
-    text: sql.Composable, relation: sql.Composable, where: sql.Composable, order: Sequence[tuple[str, bool]], crs: Crs,
-    only: sql.Composable,
+    text: sql.Composable, relation: sql.Composable, where: sql.Composable, order: Sequence[tuple[Column, bool]],
+    crs: Crs, only: sql.Composable,
 ) -> sql.Composed:
     """Rows of a page, each as `text`, which sees the columns and `shape`, the geometry in `crs` (x first).
 
     Of the rows of the page, those for which `only` holds. Binds `limit` and `offset` beside what `where` binds.
     """
     keys = sql.SQL(", ").join([
-        *(sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL("desc nulls last" if down else "asc"))
-          for name, down in order),
+        *(sql.SQL("{} {}").format(sortable(column), sql.SQL("desc nulls last" if down else "asc"))
+          for column, down in order),
         sql.SQL("fid"),
     ])
     shape = sql.SQL(GEOMETRY) if crs.srid == STORED_SRID else sql.SQL("st_transform(geom, {})").format(crs.srid)

@@ -28,7 +28,7 @@ ORDERS = ["", "numer_dzialki", "-numer_dzialki", "pole_ewidencyjne,-numer_dzialk
 @pytest.fixture
 def parcels(dzialki: Table) -> Table:
     """Thirty parcels with few different values and many that are null."""
-    numbers, sizes = ["1/2", "zażółć", "ZA", None], [0.1, None, 1 / 3]
+    numbers, sizes = ["1/2", "zażółć", "Łąka", None], [0.1, None, 1 / 3]
     starts = [None, "2020-01-01T00:00:00.123456Z", "2021-01-01T00:00:00Z"]
     dzialki.insert([
         {"id": f"p{n * 7 % 30}", "numer_dzialki": numbers[n % 4], "pole_ewidencyjne": sizes[n % 3],
@@ -50,6 +50,22 @@ def test_pages_in_any_order_are_the_whole_and_lead_back(client: Client, parcels:
         assert [id_ for page in reversed(back) for id_ in ids(page)] == whole, (order, limit)
         for page, after in itertools.pairwise(reversed(back)):
             assert ids(client.get(link(page, "next") or "").json())[:len(ids(after))] == ids(after), (order, limit)
+
+
+def test_texts_are_in_the_order_of_the_polish_alphabet(client: Client, dzialki: Table) -> None:
+    """Ties of the alphabet, here a letter in two forms of Unicode, are told apart; identifiers go by their index."""
+    streets = ["Lipowa", "lipowa", "Łąkowa", "Z\u0307wirowa", "\u017bwirowa", "Zielona", "Źródlana", "Ćwiartki",
+               "Cicha"]
+    dzialki.insert([{"id": f"Ż{n}" if n % 2 else f"z{n}", "numer_dzialki": name} for n, name in enumerate(streets)])
+    alphabet = ["Cicha", "Ćwiartki", "lipowa", "Lipowa", "Łąkowa", "Zielona", "Źródlana", "Z\u0307wirowa",
+                "\u017bwirowa"]
+    for sign, expected in (("", alphabet), ("-", alphabet[::-1])):
+        pages = list(walk(client, f"{ITEMS}?limit=2&sortby={sign}numer_dzialki"))
+        found = [feature["properties"]["numer_dzialki"] for page in pages for feature in page["features"]]
+        assert found == expected
+        back = client.get(link(pages[-1], "prev") or "").json()["features"]
+        assert [feature["properties"]["numer_dzialki"] for feature in back] == expected[-3:-1]
+    assert ids(client.get(f"{ITEMS}?sortby=id").json())[-1] == "Ż7"
 
 
 def test_an_offset_leads_to_cursors(client: Client, parcels: Table) -> None:

@@ -190,9 +190,9 @@ def fill(database: Database, region: Region) -> None:
          "geom": LineString([(west, south + 330), (west + 600, south + 330)])},
     ])
     insert(database, region, "urzadzenia_wodociagowe", [
-        {"id": "punkt", "geom": Point(west + 225, south + 225)},
-        {"id": "linia", "geom": parcel(6, 4).boundary},
-        {"id": "obszar", "geom": parcel(2, 6).buffer(-10)},
+        {"id": "punkt", "rodzaj_urzadzenia": "zdrój", "geom": Point(west + 225, south + 225)},
+        {"id": "linia", "rodzaj_urzadzenia": "łata", "geom": parcel(6, 4).boundary},
+        {"id": "obszar", "rodzaj_urzadzenia": "lej", "geom": parcel(2, 6).buffer(-10)},
     ])
     points = [{"id": f"n{n}", "order": n, "geom": Point(west + n, south)} for n in range(3)]
     insert(database, region, "nieznane", points)

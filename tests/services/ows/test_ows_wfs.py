@@ -106,6 +106,12 @@ def test_sort_compares_numbers_as_numbers(node: Node) -> None:
     assert values(reserved, "order") == ["2", "1", "0"]
 
 
+def test_sort_knows_the_polish_alphabet(node: Node) -> None:
+    for way, expected in (("", ["lej", "łata", "zdrój"]), (" D", ["zdrój", "łata", "lej"])):
+        answer = get(node, TYPENAMES="urzadzenia_wodociagowe", SORTBY=f"rodzaj_urzadzenia{way}")
+        assert values(answer, "rodzaj_urzadzenia") == expected
+
+
 @pytest.mark.parametrize("more", [{}, {"OUTPUTFORMAT": "application/json"}, {"OUTPUTFORMAT": "csv"}])
 def test_hits_are_right_whatever_the_format(node: Node, more: dict[str, str]) -> None:
     for tenant, expected in (("powiat", OWN), ("miasto", CITY), ("region", OWN + CITY)):

@@ -25,6 +25,7 @@ from sdi.services.contract import Engines
 from sdi.services.wfs import rows
 from sdi.services.wfs.app import LARGE_AT_ONCE
 from sdi.services.wfs.requests import PAGE_MAX
+from sdi.store.columns import published
 from sdi.store.crs import PL1992
 from sdi.store.table import FAR
 from tests.conftest import HOME, new_database
@@ -171,10 +172,12 @@ def test_a_page_that_tells_of_the_next_one_stays_a_page(large: Large, form: str)
 
 # What they may take
 
-def test_rows_are_sorted_once_at_most(large: Large, region: Region) -> None:
+@pytest.mark.parametrize(("name", "column"), [("nieznane", "order"), ("urzadzenia_wodociagowe", "rodzaj_urzadzenia")])
+def test_rows_are_sorted_once_at_most(large: Large, region: Region, name: str, column: str) -> None:
     """Else the database would have all texts before it gave the first."""
-    statement = rows.statement(sql.SQL("fid"), current_table(region.feature_types["nieznane"]), sql.SQL("true"),
-                               (("order", True),), PL1992, sql.SQL("true"))
+    feature_type = region.feature_types[name]
+    statement = rows.statement(sql.SQL("fid"), current_table(feature_type), sql.SQL("true"),
+                               ((published(feature_type)[column], True),), PL1992, sql.SQL("true"))
     with psycopg.connect(large.database.conninfo("owner")) as connection:
         plan = connection.execute(sql.SQL("explain ") + statement, {"limit": FAR, "offset": 0}).fetchall()
     assert sum("Sort  " in line for line, in plan) == 1, plan
