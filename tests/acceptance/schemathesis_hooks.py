@@ -9,9 +9,9 @@ import schemathesis
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 BEYOND_SCHEMA = re.compile(r"""("description":"|role="alert">)((filter|since|cursor|asOf|datetime|bbox|bbox-crs)\b|"""
-                           r"there is no dataset version|nie ma wersji danych)")
-"""What an answer says, as JSON or HTML, where a parameter was refused whose grammar, or need of another parameter, no
-schema can hold."""
+                           r"there is no dataset version|nie ma wersji danych|crs: JSON-LD)")
+"""What an answer says, as JSON or HTML, where a parameter was refused whose grammar, or dependence on another
+parameter, no schema can hold."""
 
 REFUSED = (400, 410)
 

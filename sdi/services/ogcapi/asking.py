@@ -47,6 +47,13 @@ def page_of(given: Mapping[str, str], name: str = "json") -> Page:
         raise InvalidQuery(Text(pl="limit: co najmniej 1", en="limit: at least 1"))
     if given.get("cursor") == "":
         raise InvalidQuery(Text(pl="cursor: pusty", en="cursor: empty"))
+    crs = crs_of(given, "crs") if "crs" in given else None
+    if name == "jsonld" and crs not in (None, CRS84):
+        raise InvalidQuery(Text(
+            pl="crs: JSON-LD jest zawsze w CRS84: schema.org zna tylko WGS 84, a WKT bez nazwy układu oznacza CRS84; "
+               "inne układy mają inne formaty",
+            en="crs: JSON-LD is always in CRS84: schema.org knows WGS 84 only, and WKT that names no CRS means CRS84; "
+               "other formats have other CRSs"))
     names = given["properties"].split(",") if "properties" in given else None
     return Page(
         limit=min(limit, LIMIT_MAX),
@@ -55,7 +62,7 @@ def page_of(given: Mapping[str, str], name: str = "json") -> Page:
         order=tuple(_sort_key(term) for term in given["sortby"].split(",")) if "sortby" in given else (),
         properties=None if names is None else tuple(name for name in names if name != ID.name),
         geometry=given.get("skipGeometry") != "true",
-        crs=crs_shown(name, crs_of(given, "crs") if "crs" in given else None),
+        crs=crs_shown(name, crs),
         form=FORMATS[name].form,
     )
 

@@ -129,9 +129,10 @@ class Items:
         return f"{self.api.get_collections_url()}/{self.asked.collection}/items"
 
     def _itself(self, address: str) -> list[Link]:
-        """This document, and the same in the other formats."""
+        """This document, and the same in the other formats; JSON-LD has one CRS."""
         return [self._link("self" if name == self.asked.format else "alternate", name, address, {
-            "f": name, **_without(self.asked.query, "f")}, format_.title) for name, format_ in FORMATS.items()]
+            "f": name, **_without(self.asked.query, "f", *(("crs",) if name == "jsonld" else ()))}, format_.title)
+            for name, format_ in FORMATS.items()]
 
     def _around(self, around: Around) -> list[Link]:
         kept = _without(self.asked.query, "offset", "cursor")

@@ -10,10 +10,13 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+import shapely
 from pygeoapi import api, l10n, linked_data
 from pygeoapi.api import itemtypes
+from pygeoapi.linked_data import geom2schemageo
 from pygeoapi.plugin import PLUGINS
 from pygeoapi.util import get_from_headers
+from shapely.geometry.base import BaseGeometry
 
 from sdi.services.accept import wanted
 from sdi.services.ogcapi import filtering
@@ -44,6 +47,7 @@ def apply() -> None:
         api.all_apis()
     api.render_j2_template = itemtypes.render_j2_template = linked_data.render_j2_template = rendered
     api.to_json = itemtypes.to_json = to_json
+    linked_data.geom2schemageo = latitude_first
     api.setup_logger = no_logging
     api.get_choice_from_headers = choices
     # CSV is offered for every collection whether it is configured or not, and would lose the geometries.
@@ -80,6 +84,16 @@ def choices(headers: Mapping[str, str], header_name: str, all: bool = False) -> 
     """
     found = wanted(get_from_headers(headers=headers, header_name=header_name))
     return found if all else next(iter(found), None)
+
+
+def latitude_first(geometry: BaseGeometry) -> dict[str, Any]:
+    """In place of `geom2schemageo`, which writes longitude first; schema.org's GeoShape has latitude/longitude pairs.
+
+    Of a point it names both. `geometry` has longitude first.
+    """
+    if geometry.geom_type != "Point":
+        geometry = shapely.transform(geometry, lambda xy: xy[:, ::-1])
+    return geom2schemageo(geometry)  # type: ignore[no-any-return]
 
 
 def no_logging(config: Mapping[str, Any]) -> None:

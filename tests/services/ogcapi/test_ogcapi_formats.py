@@ -101,6 +101,25 @@ def test_csv_is_read_back_as_it_was(client: Client, parcels: Table) -> None:
     assert client.get(ITEMS, params={"f": "csv", "ids": "none", "properties": "id"}).text == "id,WKT\r\n"
 
 
+def test_json_ld_is_in_wgs_84_only(client: Client, parcels: Table) -> None:
+    """As schema.org has it, with the latitude first in shapes, and WKT without the name of a CRS (GeoSPARQL)."""
+    point, area, _ = client.get(ITEMS).json()["features"]
+    x, y = point["geometry"]["coordinates"]
+    linked = client.get(ITEMS, params={"f": "jsonld", "crs": CRS84.uri}).json()["features"]
+    assert (linked[0]["schema:geo"]["schema:longitude"], linked[0]["schema:geo"]["schema:latitude"]) == (x, y)
+    assert linked[0]["gsp:hasGeometry"]["gsp:asWKT"]["@value"] == shapely.Point(x, y).wkt
+    path = [[*map(float, place.split(","))] for place in linked[1]["schema:geo"]["schema:polygon"].split(" ")]
+    assert path == [[y, x] for x, y in area["geometry"]["coordinates"][0]]
+    assert linked[1]["geometry"] == area["geometry"]
+    for address in (ITEMS, f"{ITEMS}/a"):
+        for crs in (EPSG + "2180", EPSG + "4326"):
+            refused = client.get(address, params={"f": "jsonld", "crs": crs})
+            assert (refused.status_code, refused.json()["code"]) == (400, "InvalidParameterValue")
+            links = client.get(address, params={"crs": crs}).json()["links"]
+            (other,) = [each["href"] for each in links if each["type"] == "application/ld+json"]
+            assert client.get(other).status_code == 200
+
+
 def test_pages_of_csv_are_linked_by_headers(client: Client, parcels: Table) -> None:
     response = client.get(ITEMS, params={"f": "csv", "limit": 2})
     assert response.links["next"]["type"] == "text/csv" and "prev" not in response.links

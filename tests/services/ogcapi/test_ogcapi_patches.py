@@ -69,6 +69,11 @@ DEFECTS = {
         from pygeoapi.l10n import str2locale, translate
         assert translate("This document as JSON", str2locale("pl")) == "This document as JSON"
     """,
+    "shapes of schema.org have the longitude first": """
+        from shapely import LineString
+        from pygeoapi.linked_data import geom2schemageo
+        assert geom2schemageo(LineString([(18, 53), (19, 54)]))["schema:line"].startswith("18.0,53.0 ")
+    """,
     "the landing page links to processes that are not there": """
         import inspect
         import pygeoapi.api
