@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import re
 import time
 from collections.abc import Mapping
 from email.utils import format_datetime
@@ -14,7 +15,7 @@ import psycopg
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
-from starlette.staticfiles import NotModifiedResponse, StaticFiles
+from starlette.staticfiles import NotModifiedResponse
 
 from sdi.model.region import Tenant
 from sdi.model.text import Text
@@ -25,6 +26,7 @@ from sdi.services.downloads.formats import FORMATS
 from sdi.services.downloads.job import Declaration
 from sdi.services.downloads.makers import RETRY_FAILED_S, Makers
 from sdi.services.pages import Templates, wants_json
+from sdi.services.preconditions import PreconditionFailed, is_current
 from sdi.services.problems import Problem, language_of
 
 WAIT_S = 25
@@ -34,6 +36,8 @@ of usual proxies."""
 COME_AGAIN_S = 10
 
 METHODS = "GET, HEAD, OPTIONS"
+
+_RANGE = re.compile(r"(?P<first>\d{1,18})-(?P<last>\d{1,18})?|-\d{1,18}", re.ASCII)
 
 LOGGER = logging.getLogger(__name__)
 
@@ -149,7 +153,7 @@ class Download:
 
 
 def _served(request: Request, path: Path, name: Name, made: Description, tenant: Tenant) -> Response:
-    """The file, a part of it, or that the client has it already (RFC 9110, clauses 13 and 14)."""
+    """The file, a part of it, or that the client has it already (RFC 9110, clauses 13 and 14). Raises Problem."""
     digest = base64.b64encode(bytes.fromhex(made.sha256)).decode("ascii")
     headers = {
         "ETag": f'"{made.sha256[:32]}"',
@@ -162,13 +166,24 @@ def _served(request: Request, path: Path, name: Name, made: Description, tenant:
     response = FileResponse(
         path, headers=headers, media_type=made.media_type, stat_result=path.stat(),
         filename=f"{tenant.id}_{name.collection}_v{name.version}.{name.extension}")
-    if StaticFiles(check_dir=False).is_not_modified(response.headers, request.headers):
-        return NotModifiedResponse(response.headers)
-    if not request.headers.get("range", "bytes=").startswith("bytes="):
-        # Other units are to be ignored (RFC 9110, clause 14.2); Starlette refuses them.
+    try:
+        if is_current(request.headers, response.headers, by_date=True):
+            return NotModifiedResponse(response.headers)
+    except PreconditionFailed as error:
+        raise Problem(412, error.text) from None
+    if request.method != "GET" or not _is_range(request.headers.get("range", "")):
+        # To be ignored (RFC 9110, clause 14.2), or free to be; Starlette answers HEAD by parts, and refuses the others.
         request.scope["headers"] = [pair for pair in request.scope["headers"] if pair[0] != b"range"]
     used(path)
     return response
+
+
+def _is_range(text: str) -> bool:
+    """Whether a field Range asks for bytes, and rightly so (clause 14.1.2)."""
+    unit, _, ranges = text.partition("=")
+    found = [_RANGE.fullmatch(part.strip(" \t")) for part in ranges.split(",")]
+    return unit.lower() == "bytes" and all(
+        part and (not (part["first"] and part["last"]) or int(part["first"]) <= int(part["last"])) for part in found)
 
 
 def _redirect(request: Request, address: str) -> Response:

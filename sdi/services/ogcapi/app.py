@@ -46,7 +46,8 @@ from sdi.services.ogcapi.tiles.answers import Tiles, Wrong
 from sdi.services.ogcapi.tiles.names import TILE, TILE_DOCUMENTS, TILE_PAGES
 from sdi.services.ogcapi.tiles.names import named as tile_resource
 from sdi.services.ogcapi.tiles.tilesets import Tilesets
-from sdi.services.ogcapi.validators import is_current, validators
+from sdi.services.ogcapi.validators import validators
+from sdi.services.preconditions import PreconditionFailed, is_current, is_known
 from sdi.store.changes import FeedGone
 from sdi.store.columns import ID
 from sdi.store.crs import CRS84, PUBLISHED_CRS
@@ -112,7 +113,7 @@ class OgcApi:
                 kept = await run_in_threadpool(self._build, published)
             try:
                 return await self.tiles.answer(request, kept.tilesets, target.collection, target.tile)
-            except (Wrong, psycopg.OperationalError) as error:
+            except (Wrong, PreconditionFailed, psycopg.OperationalError) as error:
                 failure = error
         return await run_in_threadpool(self._answer, request, published, target, failure)
 
@@ -141,6 +142,9 @@ class OgcApi:
             headers, status, content = _handled(request, state, asked_of, target, published.folder.parent.name)
         except Wrong as error:
             headers, status, content = _problem(state.api, asked_of, HTTPStatus.NOT_FOUND, "NotFound", error.text)
+        except PreconditionFailed as error:
+            headers, status, content = _problem(
+                state.api, asked_of, HTTPStatus.PRECONDITION_FAILED, "PreconditionFailed", error.text)
         except psycopg.OperationalError as error:
             headers, status, content = _problem(
                 state.api, asked_of, HTTPStatus.SERVICE_UNAVAILABLE, "NoApplicableCode", _failure(error))
@@ -226,10 +230,20 @@ def _handled(
         state.reader, [target.collection] if target.collection else state.reader.feature_types,
         (build, __version__, request.url.path, sorted(asked.query.items()), asked.language, asked.format,
          asked.enclosures))
-    if is_current(request.headers.get("If-None-Match", ""), known):
+    if is_known(request.headers, known):
         return known, HTTPStatus.NOT_MODIFIED, b""
     headers, status, content = _answered(state, asked_of, target)
-    return {**headers, **known} if status == HTTPStatus.OK else headers, status, content
+    if status != HTTPStatus.OK:
+        return headers, status, content
+    try:
+        if not is_current(request.headers, known):
+            return {**headers, **known}, status, content
+        unsent: Answer = known, HTTPStatus.NOT_MODIFIED, b""
+    except PreconditionFailed as error:
+        unsent = problem(HTTPStatus.PRECONDITION_FAILED, "PreconditionFailed", error.text)
+    if isinstance(content, Body):
+        content.close()
+    return unsent
 
 
 def _answered(state: TenantApi, asked_of: APIRequest, target: Target) -> Answer:

@@ -21,8 +21,3 @@ def validators(reader: Reader, feature_types: Sequence[str], representation: obj
     # Else caches guess how long the answer stays fresh.
     headers = {"ETag": f'W/"{tag}"', "Cache-Control": "no-cache"}
     return headers if committed_at is None else headers | {"Last-Modified": format_datetime(committed_at, usegmt=True)}
-
-
-def is_current(if_none_match: str, headers: dict[str, str]) -> bool:
-    """Whether the field If-None-Match names the ETag of `headers` (weak comparison, RFC 9110, clause 8.8.3.2)."""
-    return headers["ETag"].removeprefix("W/") in (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))

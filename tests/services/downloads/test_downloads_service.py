@@ -48,7 +48,11 @@ def test_parts_are_served(site: Site) -> None:
     assert site.get(address, 416, range=f"bytes={len(content)}-").headers["content-range"] == f"bytes */{len(content)}"
     assert site.get(address, 206, range="bytes=5-9", if_range=tag).content == content[5:10]
     assert site.get(address, 200, range="bytes=5-9", if_range='"other"').content == content
-    assert site.get(address, 200, range="metres=5-9").content == content
+    for ignored in ("metres=5-9", "bytes=100-50", "bytes=0-9,100-50", "bytes=a-b", "bytes=", "bytes=-", "bytes", "-",
+                    "bytes=0x1-9", f"bytes={'9' * 5000}-"):
+        assert site.get(address, 200, range=ignored).content == content, ignored
+    head = site.request("HEAD", address, headers={"Range": "bytes=0-99"})
+    assert (head.status_code, head.headers["content-length"]) == (200, str(len(content)))
     many = site.get(address, 206, range="bytes=0-4,10-14")
     assert many.headers["content-type"].startswith("multipart/byteranges") and content[10:15] in many.content
 
@@ -60,7 +64,16 @@ def test_conditional_requests_and_head(site: Site) -> None:
     assert {k: v for k, v in head.headers.items()} == {k: v for k, v in whole.headers.items()}
     assert site.get(whole.url.path, 304, if_none_match=whole.headers["etag"]).content == b""
     assert site.get(whole.url.path, 304, if_modified_since=whole.headers["last-modified"]).content == b""
+    assert site.get(whole.url.path, 304, if_none_match="*").content == b""
     assert site.get(whole.url.path, 200, if_none_match='"other"').content == whole.content
+    before, tag = "Mon, 01 Jan 1990 00:00:00 GMT", whole.headers["etag"]
+    assert site.get(whole.url.path, 200, if_modified_since=before).content == whole.content
+    assert site.get(whole.url.path, 200, if_modified_since="yesterday").content == whole.content
+    for condition in ({"if_match": '"zzz"'}, {"if_match": f"W/{tag}"}, {"if_unmodified_since": before}):
+        wanted = site.get(whole.url.path, 412, accept_language="en", **condition)
+        assert wanted.headers["content-type"] == "application/problem+json" and "If-Match" in wanted.json()["title"]
+    for condition in ({"if_match": tag, "range": "bytes=0-9"}, {"if_match": "*", "range": "bytes=0-9"}):
+        assert site.get(whole.url.path, 206, **condition).content == whole.content[:10]
 
 
 @pytest.mark.parametrize("extension", ["gpkg", "fgb", "parquet", "gml.zip"])

@@ -127,6 +127,10 @@ def test_a_commit_between_two_requests_changes_the_tile(tiled: Client, database:
     before = tiled.get(address("WebMercatorQuad", place))
     same = tiled.get(address("WebMercatorQuad", place), headers={"If-None-Match": before.headers["ETag"]})
     assert (same.status_code, same.content) == (304, b"")
+    any_ = tiled.get(address("WebMercatorQuad", place), headers={"If-None-Match": "*"})
+    assert (any_.status_code, any_.content) == (304, b"")
+    wanted = tiled.get(address("WebMercatorQuad", place), headers={"If-Match": '"zzz"'})
+    assert (wanted.status_code, wanted.json()["code"]) == (412, "PreconditionFailed")
     put(database, dzialki, square(CORNER[0] + 60, CORNER[1]))
     after = tiled.get(address("WebMercatorQuad", place), headers={"If-None-Match": before.headers["ETag"]})
     assert after.status_code == 200

@@ -68,6 +68,24 @@ def test_a_database_made_anew_or_set_back_has_other_tags(client: Client, dzialki
         commit(database, "0415")
 
 
+def test_conditions_count_for_what_is_there(client: Client, dzialki: Table, database: Database) -> None:
+    """RFC 9110, clauses 13.1.1 and 13.1.2; tags are weak, so If-Match finds none of them."""
+    dzialki.insert([{"id": "a"}])
+    commit(database, "0415")
+    for path in FROM_DATA:
+        tag = client.get(BASE + path).headers["ETag"]
+        assert client.get(BASE + path, headers={"If-Match": "*"}).status_code == 200
+        known = client.get(BASE + path, headers={"If-None-Match": "*"})
+        assert (known.status_code, known.content, known.headers["ETag"]) == (304, b"", tag)
+        for field in ('"zzz"', tag):
+            wanted = client.get(BASE + path, headers={"If-Match": field, "If-None-Match": tag})
+            assert (wanted.status_code, wanted.json()["code"]) == (412, "PreconditionFailed")
+    for path, status in ((f"{FROM_DATA[2]}?limit=x", 400), (f"{FROM_DATA[2]}/none", 404)):
+        for name in ("If-None-Match", "If-Match"):
+            assert client.get(BASE + path, headers={name: "*"}).status_code == status
+        assert client.get(BASE + path, headers={"If-Match": '"zzz"'}).status_code == status
+
+
 def test_the_tag_is_of_one_representation(client: Client, dzialki: Table, database: Database) -> None:
     dzialki.insert([{"id": "a"}])
     path = f"{BASE}/collections/dzialki/items"

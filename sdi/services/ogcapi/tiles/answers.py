@@ -21,7 +21,7 @@ from sdi.services.ogcapi.tiles.documents import MVT
 from sdi.services.ogcapi.tiles.grids import Grid, Place
 from sdi.services.ogcapi.tiles.stamps import Stamps
 from sdi.services.ogcapi.tiles.tilesets import Edition, Tilesets
-from sdi.services.ogcapi.validators import is_current
+from sdi.services.preconditions import is_current
 
 AT_ONCE = 4
 """Tiles that a process makes at the same time: the others of its connections stay free for other requests."""
@@ -52,7 +52,7 @@ class Tiles:
     ) -> Response:
         """A tile (200), nothing in it (204) or nothing new (304), by grid, matrix, row and column as they were given.
 
-        Raises Wrong, psycopg.OperationalError.
+        Raises Wrong, PreconditionFailed, psycopg.OperationalError.
         """
         grid = grid_of(tilesets, collection, asked[0])
         edition = await self._edition(tilesets, collection)
@@ -61,7 +61,7 @@ class Tiles:
         headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
         if edition.committed_at is not None:
             headers["Last-Modified"] = format_datetime(edition.committed_at, usegmt=True)
-        if is_current(request.headers.get("If-None-Match", ""), headers):
+        if is_current(request.headers, headers):
             return Response(status_code=304, headers=headers)
         content = await self._content(tilesets, collection, edition, grid, place)
         if not content:
