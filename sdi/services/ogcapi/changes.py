@@ -66,7 +66,7 @@ def operation(collection: str, title: str) -> dict[str, Any]:
                        "Once complete is true, ask the next link again later.",
         "operationId": f"get{collection.capitalize()}Changes",
         "tags": [collection],
-        "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in (*PARAMETERS, "crs", "lang")],
+        "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in (*PARAMETERS, "crs", "f-json", "lang")],
         "responses": {
             "200": {"$ref": "#/components/responses/Changes"},
             "400": {"$ref": "#/components/responses/InvalidParameter"},

@@ -124,6 +124,8 @@ RESPONSES: dict[str, dict[str, Any]] = {
     "Feature": _of_features("One feature.", "featureGeoJSON"),
     "InvalidParameter": _response("A query parameter has an invalid value.", "exception"),
     "NotFound": _response("There is nothing at this address.", "exception"),
+    "NotModified": {"description": "What If-None-Match names is what there is."},
+    "PreconditionFailed": _response("What If-Match names is not what there is.", "exception"),
     "Gone": _response("What the token belongs to is no more; begin without it.", "exception"),
     "ServerError": {"description": "The service failed; the number in the title finds the reason in its log.",
                     "content": _PROBLEM},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -34,6 +35,13 @@ _OWN = {"": ("featureFormat", "cursor", "asOf", "ids", "resulttype", *filtering.
 _FAILURES = {status: {"$ref": f"#/components/responses/{name}"}
              for status, name in (("500", "ServerError"), ("503", "Unavailable"))}
 """What can come of any operation."""
+
+_CONDITIONAL = {status: {"$ref": f"#/components/responses/{name}"}
+                for status, name in (("304", "NotModified"), ("412", "PreconditionFailed"))}
+"""What a conditional request may be answered with."""
+
+_TAGGED = re.compile(rf"/collections(/(?!{ISSUES}\b)[^/]+(/items(/{{featureId}})?)?)?|.*/{{tileCol}}")
+"""Paths whose answers have an ETag."""
 
 _OF_COLLECTIONS = ("properties", "sortby")
 """Parameters whose values are another collection's others."""
@@ -72,8 +80,8 @@ def definition(config: dict[str, Any]) -> dict[str, Any]:
         f"/collections/{name}/{sort}": {"get": queryables.operation(name, resource["title"][_language(config)], sort)}
         for name, resource in config["resources"].items() for sort in queryables.SORTS
     }
-    for operations in document["paths"].values():
-        operations["get"]["responses"] |= _FAILURES
+    for path, operations in document["paths"].items():
+        operations["get"]["responses"] |= _FAILURES | (_CONDITIONAL if _TAGGED.fullmatch(path) else {})
     _made_local(document["paths"])
     used = {tag for operations in document["paths"].values() for tag in operations["get"]["tags"]}
     tags = {tag["name"]: tag for tag in (*document["tags"], *tiles.TAGS)}
@@ -92,6 +100,7 @@ def _parameters(given: dict[str, Any]) -> dict[str, Any]:
     parameters = {name: body for name, body in given.items() if name not in _UNTRUE_PARAMETERS}
     for name in ("crs", "bbox-crs"):
         parameters[name]["schema"] |= {"enum": list(PUBLISHED_CRS), "default": CRS84.uri}
+    parameters["crs"]["description"] = "The CRS of the coordinates in the answer; JSON-LD has the default only."
     return parameters | _own_parameters() | filtering.PARAMETERS | changes.PARAMETERS
 
 

@@ -145,7 +145,7 @@ def test_the_collection_and_the_api_definition_name_it(client: Client) -> None:
     assert "/collections/uwagi/changes" not in document["paths"]
     operation = document["paths"]["/collections/dzialki/changes"]["get"]
     names = [document["components"]["parameters"][p["$ref"].rsplit("/", 1)[1]]["name"] for p in operation["parameters"]]
-    assert names == ["since", "limit", "crs", "lang"]
+    assert names == ["since", "limit", "crs", "f", "lang"]
     schema = document["components"]["responses"]["Changes"]["content"]["application/geo+json"]["schema"]
     page = client.get(CHANGES).json()
     assert set(page) == set(schema["properties"]) >= set(schema["required"])

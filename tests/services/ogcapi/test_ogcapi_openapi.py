@@ -10,6 +10,8 @@ import jsonschema
 import pytest
 import shapely
 
+from sdi.services.ogcapi.app import targeted
+from sdi.services.ogcapi.parameters import PARAMETERS
 from tests.services.ogcapi.conftest import Client, Table
 
 ITEMS = "/collections/dzialki/items"
@@ -46,6 +48,26 @@ def test_an_error_is_as_the_document_describes_it(client: Client) -> None:
     described = inline(document, document["paths"][ITEMS]["get"]["responses"][str(response.status_code)])
     jsonschema.validate(response.json(), as_json_schema(described["content"]["application/json"]["schema"]) | {
         "components": as_json_schema(document["components"])})
+
+
+def test_conditional_requests_are_described_where_there_are_tags(client: Client, dzialki: Table) -> None:
+    dzialki.insert([{"id": "line", "geom": shapely.box(470_000, 570_000, 470_010, 570_020)}])
+    document, feature = client.get("/0415/ogcapi/openapi").json(), f"{ITEMS}/{{featureId}}"
+    tagged = {path: "ETag" in client.get("/0415/ogcapi" + path.format(featureId="line")).headers
+              for path in document["paths"] if "{" not in path or path == feature}
+    assert tagged[feature] and tagged["/collections"] and not tagged["/collections/uwagi/items"]
+    (tile,) = [path for path in document["paths"] if path.startswith("/tiles") and path.endswith("{tileCol}")]
+    for path, expected in {**tagged, tile: True}.items():
+        assert [status in document["paths"][path]["get"]["responses"] for status in ("304", "412")] == [expected] * 2
+
+
+def test_every_parameter_is_described(client: Client) -> None:
+    document = client.get("/0415/ogcapi/openapi").json()
+    for path in document["paths"]:
+        target = targeted(path)
+        assert target is not None
+        known = PARAMETERS[target.resource] - ({"asOf"} if target.collection == "uwagi" else set())
+        assert known <= {body["name"] for body in parameters(document, path) if body["in"] == "query"}, path
 
 
 def test_what_openapi_forbids_is_not_there(client: Client) -> None:
