@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
+from unicodedata import normalize
 
 from sdi.errors import told
 from sdi.harvest.values import NOT_BOOLEAN, BadValue, possible
@@ -47,10 +48,15 @@ class Problem:
 
 
 def clean(text: str | None) -> str | None:
-    """Text without white space around it and in one line; None where nothing is left."""
+    """Text without white space around it, in one line and in Unicode's normal form C; None where nothing is left.
+
+    A letter and its accent may be one character or two, which look the same: one of them is stored, and asked for.
+    """
     if not text:
         return None
     text = text.strip()
+    if not text.isascii():
+        text = normalize("NFC", text)
     if "\n" in text or "\t" in text:
         text = " ".join(text.split())
     return text or None

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
+from unicodedata import normalize
 
 from psycopg import sql
 
@@ -120,7 +121,11 @@ _EXPECTED = {
 
 
 def clean(text: str) -> str:
-    """PostgreSQL has no character U+0000 and no lone surrogates; no stored text equals one that has them."""
+    """A text as it may be stored: in normal form C, as the harvest writes what is not (sdi.harvest.texts).
+
+    PostgreSQL has no character U+0000 and no lone surrogates; no stored text equals one that has them. Raises
+    InvalidQuery.
+    """
     if "\0" in text:
         raise InvalidQuery(Text(pl="tekst ze znakiem zerowym (U+0000)", en="text with a null character (U+0000)"))
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return normalize("NFC", text.encode("utf-8", "replace").decode("utf-8"))

@@ -34,12 +34,14 @@ def test_16_null_and_duplicate_identifiers_and_white_space(node: WfsNode) -> Non
     things[3] = things[3].having(ID_DZIALKI=" \n ")
     things[4] = things[5].having(NUMER_DZIALKI="inny")
     things[6] = things[6].having(NUMER_DZIALKI="\n   6\n   ", NAZWA_OBREBU="Dwie\n  linie", POLE_EWIDENCYJNE="")
+    things[7] = things[7].having(NAZWA_OBREBU="Chełmz\u0307a")  # a letter and its accent as two characters
     node.describe(node.play(County({"dzialki": things})))
     node.takes()
     served = {row["id"]: row for row in node.served()}
     assert len(served) == 28
     assert served["041501_1.0001.6"]["numer_dzialki"] == "6"
     assert served["041501_1.0001.6"]["nazwa_obrebu"] == "Dwie linie"
+    assert served["041501_1.0001.7"]["nazwa_obrebu"] == "Chełm\u017ca"
     assert served["041501_1.0001.6"]["pole_ewidencyjne"] is None
     assert node.codes() == {"missing-id": 1, "duplicate-id": 1}
 

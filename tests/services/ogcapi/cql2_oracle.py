@@ -46,6 +46,8 @@ def evaluate(node: Any, row: Row) -> Any:
         case {"op": op, "args": args}:
             values = [evaluate(arg, row) for arg in args]
             return None if None in values else function(op, *values)
+        case str():
+            return unicodedata.normalize("NFC", node)  # as all texts are stored
     return node
 
 

@@ -53,7 +53,8 @@ def rows() -> list[dict[str, Any]]:
     made = []
     for number in range(max(len(TEXTS), len(SHAPES))):
         row = {
-            "id": str(number), "name": TEXTS[number % len(TEXTS)], "n": number - 3, "x": number / 4 - 1,
+            "id": str(number), "name": unicodedata.normalize("NFC", TEXTS[number % len(TEXTS)]),
+            "n": number - 3, "x": number / 4 - 1,
             "b": number % 2 == 0, "d": date.fromisoformat(DAYS[number % 4]),
             "t": datetime.fromisoformat(MOMENTS[number % 4]),
             "t2": datetime.fromisoformat(MOMENTS[min(3, number % 4 + number // 5)]),

@@ -51,6 +51,16 @@ def test_a_known_place_is_found_in_every_crs(client: Client, dzialki: Table, uri
         assert ids(client.items("0415", filter=f"S_CONTAINS(geometry, POINT({first} {second}))")) == ["here"]
 
 
+def test_letters_are_the_same_composed_or_not(client: Client, dzialki: Table) -> None:
+    """Texts are stored in normal form C (tests of pitfall 16)."""
+    dzialki.insert([{"id": "cheł\u017c", "nazwa_obrebu": "Chełm\u017ca", "numer_dzialki": "1"}, {"id": "b"}])
+    for name in ("Chełm\u017ca", "Chełmz\u0307a"):
+        for given in ({"nazwa_obrebu": name}, {"filter": f"nazwa_obrebu = '{name}'"}, {"ids": f"b,cheł{name[5:-1]}",
+                      "numer_dzialki": "1"}, {"filter": f"nazwa_obrebu LIKE '{name[:-1]}_'"}, {"q": name}):
+            assert ids(client.get(ITEMS, params=given).json()) == ["cheł\u017c"], given
+        assert client.get(f"{ITEMS}/cheł{name[5:-1]}").status_code == 200
+
+
 def test_filters_hold_beside_all_other_parameters(client: Client, dzialki: Table) -> None:
     dzialki.insert([
         {"id": f"p{n}", "numer_dzialki": f"{n % 4}/{n}", "pole_ewidencyjne": n,
