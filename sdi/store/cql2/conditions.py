@@ -18,7 +18,7 @@ from sdi.model.text import Text
 from sdi.store.columns import Column
 from sdi.store.cql2.reading import Node
 from sdi.store.cql2.shapes import shape_of
-from sdi.store.cql2.terms import KINDS, Kind, Term, alike, wrong
+from sdi.store.cql2.terms import KINDS, Kind, Term, alike, shown, wrong
 from sdi.store.cql2.times import RELATIONS, Span, related
 from sdi.store.crs import Crs
 from sdi.store.folding import SPELLED, Fold, equals, glanced, patterns
@@ -102,17 +102,17 @@ class _Writer:
             case {"timestamp": str(text)}:
                 return Term("timestamp", self._bound(moment(text)), f"TIMESTAMP({text!r})")
             case {"bbox": list()} | {"type": str()}:
-                return Term("geometry", self._bound(wkb(shape_of(node, self.crs)), "::geometry"), _short(node))
-        raise InvalidQuery(Text(pl=f"filter: {_short(node)} nie może tu stać",
-                                en=f"filter: {_short(node)} cannot stand here"))
+                return Term("geometry", self._bound(wkb(shape_of(node, self.crs)), "::geometry"), shown(node))
+        raise InvalidQuery(Text(pl=f"filter: {shown(node)} nie może tu stać",
+                                en=f"filter: {shown(node)} cannot stand here"))
 
     def span(self, node: Node) -> Span:
         """A time or an interval. Raises InvalidQuery."""
         match node:
             case {"interval": [start, end]}:
-                return Span.between(self._end(start), self._end(end), _short(node))
+                return Span.between(self._end(start), self._end(end), shown(node))
             case {"interval": _}:
-                raise wrong(_short(node), "początku i końca przedziału", "the start and the end of an interval")
+                raise wrong(shown(node), "początku i końca przedziału", "the start and the end of an interval")
         term = self._time(self.term(node))
         return Span(term.kind, term.sql, term.sql, True, term.name)
 
@@ -190,7 +190,7 @@ class _Writer:
         _count(operator, arguments, 2)
         value, choices = arguments
         if not isinstance(choices, list) or not choices:
-            raise wrong(_short(choices), "listy wartości", "a list of values")
+            raise wrong(shown(choices), "listy wartości", "a list of values")
         first, *others = self._alike([value, *choices])
         return _is(sql.SQL("({} in ({}))").format(first, sql.SQL(", ").join(others)), operator)
 
@@ -265,7 +265,7 @@ def _number(value: float) -> float:
             return float(value)
     except OverflowError:
         pass
-    raise wrong(_short(value), "liczby do 1.8e308", "a number up to 1.8e308")
+    raise wrong(shown(value), "liczby do 1.8e308", "a number up to 1.8e308")
 
 
 def _is(condition: sql.Composable, name: str) -> Term:
@@ -274,11 +274,7 @@ def _is(condition: sql.Composable, name: str) -> Term:
 
 def _count(operator: str, arguments: list[Node], least: float, most: float | None = None) -> None:
     if not least <= len(arguments) <= (most or least):
+        pl, en = ("co najmniej ", "at least ") if most else ("", "")
         raise InvalidQuery(Text(
-            pl=f"filter: {operator} ma {len(arguments)} argumentów zamiast {least}",
-            en=f"filter: {operator} has {len(arguments)} arguments instead of {least}"))
-
-
-def _short(node: Node) -> str:
-    text = str(node)
-    return text if len(text) <= 60 else f"{text[:60]}…"
+            pl=f"filter: {operator}: liczba argumentów to {len(arguments)}, oczekiwano: {pl}{least}",
+            en=f"filter: {operator}: the number of arguments is {len(arguments)}, expected: {en}{least}"))

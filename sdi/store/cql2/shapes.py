@@ -8,7 +8,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from sdi.store.cql2.reading import Node
-from sdi.store.cql2.terms import wrong
+from sdi.store.cql2.terms import shown, wrong
 from sdi.store.crs import AWAY, Crs, box_as_stored, shape_as_stored
 
 
@@ -35,6 +35,6 @@ def _box(values: Node, crs: Crs) -> BaseGeometry:
     try:
         area = box_as_stored(tuple(float(value) for value in values), crs)
     except (TypeError, ValueError, OverflowError):
-        raise wrong(f"BBOX {values}", "4 lub 6 liczb, najpierw dolny narożnik, w kolejności osi filter-crs",
+        raise wrong(f"BBOX {shown(values)}", "4 lub 6 liczb, najpierw dolny narożnik, w kolejności osi filter-crs",
                     "4 or 6 numbers, lower corner first, in the axis order of filter-crs") from None
     return AWAY[2] if area is None else area.outline

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -67,6 +68,13 @@ def alike(terms: list[Term]) -> list[sql.Composable]:
 def day_of(time: sql.Composable) -> sql.Composed:
     """The day of a time, in UTC."""
     return sql.SQL("({} at time zone 'UTC')::date").format(time)
+
+
+def shown(node: object) -> str:
+    """A part of a filter as messages show it: in JSON, cut off."""
+    # A lone surrogate, which JSON may spell, cannot be answered.
+    text = json.dumps(node, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8")
+    return text if len(text) <= 60 else f"{text[:60]}…"
 
 
 def wrong(name: str, pl: str, en: str, kind: Kind | None = None) -> InvalidQuery:

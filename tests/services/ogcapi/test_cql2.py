@@ -241,7 +241,8 @@ WRONG = [
     ("S_WITHIN(n, geometry)", "n (number): expected a geometry"), ("S_WITHIN(geometry, BBOX(1,2,3))", "4 or 6 numbers"),
     ("S_WITHIN(geometry, BBOX(3,3,1,1))", "4 or 6 numbers"), ("S_WITHIN(geometry, BBOX(n,1,2,3))", "4 or 6 numbers"),
     ("S_WITHIN(geometry, POLYGON((0 0,1 1,1 0)))", "Polygon"),
-    ("S_WITHIN(geometry, POLYGON((0 0,1 1,0 1,1 0,0 0)))", "Self-intersection"), ("S_WITHIN(geometry)", "1 arguments"),
+    ("S_WITHIN(geometry, POLYGON((0 0,1 1,0 1,1 0,0 0)))", "Self-intersection"),
+    ("S_WITHIN(geometry)", "s_within: the number of arguments is 1, expected: 2"),
     ("S_WITHIN(geometry, POINT(1e400 2))", "Point"), ("S_WITHIN(geometry, POINT(1))", "not CQL2 from character"),
     ("n = 1e999", "a number up to"), (f"n = {'9' * 400}", "a number up to"), ("name = 'a\0'", "null character"),
     ("n = 1 AND", "it breaks off"), ("", "it breaks off"), ("n == 1", "not CQL2"),
@@ -257,6 +258,26 @@ def test_a_mistake_is_named(filter_: str, complaint: str) -> None:
         condition(read(filter_, "cql2-text"), COLUMNS, PL1992)
     assert complaint in error.value.text.en
     assert error.value.text.pl != error.value.text.en
+
+
+@pytest.mark.parametrize(("node", "pl", "en"), [
+    ({"op": "and", "args": []}, "filter: and: liczba argumentów to 0, oczekiwano: co najmniej 1",
+     "filter: and: the number of arguments is 0, expected: at least 1"),
+    ({"op": "not", "args": [True, True]}, "filter: not: liczba argumentów to 2, oczekiwano: 1",
+     "filter: not: the number of arguments is 2, expected: 1"),
+    (None, "filter: null nie może tu stać", "filter: null cannot stand here"),
+    ({"op": "żółw"}, 'filter: {"op": "żółw"} nie może tu stać', 'filter: {"op": "żółw"} cannot stand here'),
+    ({"op": "in", "args": ["a", "\ud800"]}, 'filter: "\\ud800": oczekiwano listy wartości',
+     'filter: "\\ud800": expected a list of values'),
+    ({"op": "s_within", "args": [{"property": "geometry"}, {"bbox": [{"property": "n"}, None]}]},
+     'filter: BBOX [{"property": "n"}, null]: oczekiwano 4 lub 6 liczb, najpierw dolny narożnik, w kolejności osi '
+     "filter-crs", 'filter: BBOX [{"property": "n"}, null]: expected 4 or 6 numbers, lower corner first, in the axis '
+     "order of filter-crs"),
+])
+def test_messages_speak_json_and_count(node: Any, pl: str, en: str) -> None:
+    with pytest.raises(InvalidQuery) as error:
+        condition(read(json.dumps(node), "cql2-json"), COLUMNS, PL1992)
+    assert error.value.text == Text(pl=pl, en=en)
 
 
 @pytest.mark.parametrize("text", [
