@@ -34,6 +34,12 @@ class Loaded:
     notes: list[Finding] = field(default_factory=list)
     """Files without a mistake of their own that are left out because of another file's mistake."""
 
+    @property
+    def unusable_sources(self) -> set[str]:
+        """Ids of sources that have a file and are left out, for its mistakes or those of another file."""
+        named = {found.path.stem for found in (*self.findings, *self.notes) if found.path.parent.name == "sources"}
+        return named - self.region.sources.keys()
+
     def lines(self) -> list[str]:
         """Every mistake, and every file that is left out because of another's, for the operator."""
         return [str(found) for found in sorted(self.findings)] + [

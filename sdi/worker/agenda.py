@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from sdi.db.database import Database
 from sdi.db.queries import query
+from sdi.model.findings import Loaded
 from sdi.model.region import Region
 from sdi.model.schedule import next_run
 from sdi.model.text import Text
@@ -43,16 +44,21 @@ class Agenda:
     database: Database
     first_wait_s: float = FIRST_WAIT_S
 
-    def plan(self, region: Region) -> list[str]:
-        """Take over what the declaration says now; returns the ids of sources that are due and not yet queued."""
-        now = datetime.now(UTC)
+    def plan(self, loaded: Loaded) -> list[str]:
+        """Take over what the declaration says now; returns the ids of sources that are due and not yet queued.
+
+        A source whose file cannot be used keeps its plan until it can; meanwhile it is not among those returned.
+        """
+        now, region = datetime.now(UTC), loaded.region
         lines = {name: region.schedule_of(source) for name, source in region.sources.items()}
         with self._connection() as connection:
             for name, line in lines.items():
                 if line is not None:
                     _execute(connection, "plan", source=name, schedule=line, next_at=next_run(line, now))
-            _execute(connection, "forget", sources=[name for name, line in lines.items() if line is not None])
-            return [row[0] for row in _execute(connection, "due")]
+            scheduled = [name for name, line in lines.items() if line is not None]
+            _execute(connection, "forget", sources=[*scheduled, *loaded.unusable_sources])
+            # Another worker may have planned sources of a newer declaration meanwhile.
+            return [row[0] for row in _execute(connection, "due") if row[0] in region.sources]
 
     def is_due(self, source: str) -> bool:
         """Whether the time of a source has come; false where another worker has just harvested it."""

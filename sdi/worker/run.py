@@ -18,8 +18,8 @@ from sdi.db.database import Database
 from sdi.errors import SdiError
 from sdi.harvest.archive import Archive
 from sdi.harvest.retention import prune
+from sdi.model.findings import Loaded
 from sdi.model.load import load_region
-from sdi.model.region import Region
 from sdi.model.text import Text
 from sdi.settings import Settings
 from sdi.worker.agenda import ENDING, FIRST_WAIT_S, Agenda, Ending
@@ -146,14 +146,14 @@ class Worker:
     async def _look(self) -> None:
         """Queue what is due, and once more what dead workers have left."""
         try:
-            region = await asyncio.to_thread(self._region)
-            due = await asyncio.to_thread(self.agenda.plan, region)
+            loaded = await asyncio.to_thread(self._loaded)
+            due = await asyncio.to_thread(self.agenda.plan, loaded)
         except SdiError as error:
             log.error("%s", error)
             return
         for name in due:
-            source = region.sources[name]
-            job = self.task.configure(lock=lock(source, region), queueing_lock=queueing_lock(name))
+            source = loaded.region.sources[name]
+            job = self.task.configure(lock=lock(source, loaded.region), queueing_lock=queueing_lock(name))
             try:
                 await job.defer_async(source=name)
             except exceptions.AlreadyEnqueued:
@@ -200,15 +200,15 @@ class Worker:
         return _ending(process.returncode, said, self.stopping.is_set())
 
     def _settle(self, source: str, ending: Ending) -> None:
-        self.agenda.settle(source, ending, self._region())
+        self.agenda.settle(source, ending, self._loaded().region)
 
-    def _region(self) -> Region:
-        return load_region(self.settings.home, self.settings.region).region
+    def _loaded(self) -> Loaded:
+        return load_region(self.settings.home, self.settings.region)
 
     def _tidy(self) -> None:
         """Delete from the archive of this machine what no version needs any more."""
         try:
-            keep = self._region().file.harvest.keep_versions
+            keep = self._loaded().region.file.harvest.keep_versions
             with self.database.connect("harvest", autocommit=True) as connection:
                 files, size = prune(connection, Archive(self.settings.var), keep)
         except (SdiError, OSError) as error:

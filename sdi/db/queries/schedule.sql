@@ -9,7 +9,7 @@ on conflict (source) do update set schedule = excluded.schedule, next_at = %(nex
 where s.schedule <> excluded.schedule
 
 -- name: forget
--- Drop sources that are not scheduled any more.
+-- Drop all but these sources: the others are not scheduled any more.
 delete from sdi.schedule where source <> all(%(sources)s)
 
 -- name: due

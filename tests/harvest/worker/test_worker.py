@@ -13,6 +13,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from sdi.model.load import load_region
+from sdi.worker.agenda import Agenda
 from tests.waiting import until
 
 from .conftest import Post
@@ -42,6 +44,35 @@ def test_a_changed_schedule_and_a_removed_source_are_seen(post: Post) -> None:
     assert list(after) == ["0401-a"]
     assert after["0401-a"]["next_at"] != before["0401-a"]["next_at"] and after["0401-a"]["later"]
     assert len(post.runs()) == 2
+
+
+def test_a_broken_file_costs_a_source_no_attempt(post: Post) -> None:
+    """Nor does a broken register."""
+    post.declare("0401-a")
+    post.once()
+    execute(post, "update sdi.schedule set failures = 2, next_at = now()")
+    register = post.node.home / "configs/registers/proba.yaml"
+    file = post.node.home / "configs/regions/proba/sources/0401-a.yaml"
+    for broken in (file, register):
+        good = broken.read_text(encoding="utf-8")
+        broken.write_text("delivers: [", encoding="utf-8")
+        assert post.once() == 0
+        broken.write_text(good, encoding="utf-8")
+        assert [(name, row["failures"], row["later"]) for name, row in post.plan().items()] == [("0401-a", 2, False)]
+    assert post.once() == 0
+    assert (post.plan()["0401-a"]["failures"], len(post.runs())) == (0, 2)
+
+
+def test_what_a_newer_declaration_has_is_left_to_its_worker(post: Post) -> None:
+    """That worker plans its source just between what this one deletes and what it asks for."""
+    execute(post, """
+        create function newer() returns trigger language plpgsql security definer as $$ begin
+            insert into sdi.schedule (source, schedule, next_at) values ('0409-new', '0 3 1 1 *', now());
+            return null;
+        end $$;
+        create trigger newer after delete on sdi.schedule for each statement execute function newer()""")
+    assert Agenda(post.node.database).plan(load_region(post.node.home, "proba")) == []
+    assert list(post.plan()) == ["0409-new"]
 
 
 def test_a_host_is_asked_by_one_harvest_at_a_time(post: Post) -> None:
@@ -219,6 +250,11 @@ def test_services_do_not_see_the_queue(post: Post) -> None:
             connection.execute("select * from queue.procrastinate_jobs")
     with post.node.database.connect("serve") as connection:
         assert connection.execute("select * from sdi.schedule").fetchall() == []
+
+
+def execute(post: Post, statement: str) -> None:
+    with psycopg.connect(post.node.database.url) as connection:
+        connection.execute(statement.encode())
 
 
 def children(parent: int) -> list[int]:
