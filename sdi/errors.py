@@ -4,6 +4,7 @@ SdiError
 ├── ConfigurationError   the declaration cannot be used (carries every finding)
 ├── SettingsError        an environment variable or a command-line option is wrong
 ├── SourceError          a county source did not give what it declares
+│   └── SourceBusy       another process is harvesting it
 ├── DatabaseError        the database cannot be started or reached
 └── PublicationError     a tenant's services could not be built
 
@@ -54,6 +55,10 @@ class SourceError(SdiError):
 
     def __init__(self, text: Text) -> None:
         super().__init__(text)
+
+
+class SourceBusy(SourceError):
+    """Another process is harvesting the source; says which."""
 
 
 class DatabaseError(SdiError):

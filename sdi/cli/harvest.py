@@ -37,6 +37,7 @@ from sdi.harvest.run import Outcome, accept, harvest
 from sdi.model.load import Loaded, load_region
 from sdi.model.region import Source
 from sdi.settings import Settings
+from sdi.worker.agenda import Agenda, Ending
 
 COLUMNS = ("read", "new", "changed", "gone", "unchanged", "quarantined")
 HEADINGS = ("read", "new", "changed", "gone", "unchanged", "set aside")
@@ -63,6 +64,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         if options.accept is not None:
             outcome = accept(options.accept, user(), loaded.region, database, settings)
             _tell(outcome, wide_console())
+            _settle(outcome, loaded, database)
             return 0 if outcome.good else 1
         good = harvest_each(sources, loaded, database, settings)
     if options.all and not sources:
@@ -105,7 +107,14 @@ def _one(source: Source, loaded: Loaded, database: Database, settings: Settings,
         traceback.print_exc()
         return False
     _tell(outcome, console)
+    _settle(outcome, loaded, database)
     return outcome.good
+
+
+def _settle(outcome: Outcome, loaded: Loaded, database: Database) -> None:
+    """A good harvest is one, whoever made it: no worker need try the source again before its next regular time."""
+    if outcome.state in ("committed", "unchanged"):
+        Agenda(database).settle(outcome.source, Ending(outcome.state, outcome.message), loaded.region)
 
 
 def user() -> str:

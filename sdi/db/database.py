@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import select
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,6 +16,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import ConnectionPool
 
 from sdi.errors import DatabaseError
+from sdi.model.text import Text
 
 Role = Literal["owner", "harvest", "serve"]
 
@@ -49,6 +52,17 @@ class Database:
             return psycopg.connect(self.conninfo(role), **arguments)
         except psycopg.OperationalError as error:
             raise DatabaseError(f"no connection to the database as {role}: {error}".strip()) from error
+
+    @contextmanager
+    def connected(self, role: Role, **arguments: Any) -> Iterator[psycopg.Connection[Any]]:
+        """A connection for as long as the `with` takes. Raises DatabaseError, also where it is lost meanwhile."""
+        try:
+            with self.connect(role, **arguments) as connection:
+                yield connection
+        except psycopg.OperationalError as error:
+            reason = " ".join(str(error).split())
+            raise DatabaseError(Text(pl=f"baza danych zawiodła ({reason})",
+                                     en=f"the database gave up ({reason})")) from error
 
     def pool(self, role: Role, size: int) -> ConnectionPool:
         """A pool of at most `size` connections, opened by the caller (`with` or `.open()`)."""

@@ -12,7 +12,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from sdi.db.queries import query
-from sdi.errors import SourceError
+from sdi.errors import SourceBusy, SourceError
 from sdi.harvest.contract import Unit
 from sdi.harvest.load import Tally
 from sdi.model.region import Source
@@ -50,14 +50,14 @@ class KeptUnit:
 
 
 def lock_source(connection: Connection, source: str) -> None:
-    """Hold the source for as long as the connection lives. Raises SourceError where another run holds it."""
+    """Hold the source for as long as the connection lives. Raises SourceBusy where another run holds it."""
     connection.execute("select set_config('application_name', %s, false)", [f"sdi-harvest (pid {os.getpid()})"])
     connection.execute("select set_config('client_connection_check_interval', '1s', false)")
     deadline = time.monotonic() + PATIENCE_S
     while not _one(connection, "lock_source", source=source)[0]:
         if time.monotonic() > deadline:
             holder = connection.execute(query("harvest", "source_holder"), {"source": source}).fetchone()
-            raise SourceError(Text(
+            raise SourceBusy(Text(
                 pl=f"{source} jest już pobierane" + (f" przez {holder[0]}" if holder else "")
                    + "; poczekaj, aż to się skończy, albo to zatrzymaj",
                 en=f"{source} is already being harvested" + (f" by {holder[0]}" if holder else "")

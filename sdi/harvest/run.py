@@ -76,9 +76,9 @@ class _Moved(Exception):
 def harvest(source: Source, region: Region, database: Database, settings: Settings, progress: Progress) -> Outcome:
     """Run one source to its end; a run of it that was killed is gone on with.
 
-    A source that gives no usable delivery makes an outcome `failed` or `refused`. Raises SourceError where the source
-    is being harvested by another process or its declaration cannot be used, DatabaseError, and whatever is a mistake
-    of ours (the run is then closed as failed too).
+    A source that gives no usable delivery makes an outcome `failed` or `refused`. Raises SourceBusy where another
+    process is harvesting it, SourceError where its declaration cannot be used, DatabaseError, and whatever is a
+    mistake of ours (the run is then closed as failed too).
     """
     since = time.monotonic()
     kind = registry.harvester(source.kind)

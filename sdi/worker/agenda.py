@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -28,9 +27,10 @@ FIRST_WAIT_S = 300.0
 class Ending:
     """How a harvest ended."""
 
-    state: Literal["committed", "unchanged", "refused", "failed"]
+    state: Literal["committed", "unchanged", "refused", "failed", "interrupted", "busy"]
+    """`interrupted` (by the database) and `busy` (somebody else is at the source) say nothing of the source."""
     message: Text | None
-    """For a clerk: why it was refused or failed."""
+    """For a clerk: why it was refused or failed, or could not be made."""
 
 
 ENDING = TypeAdapter(Ending)
@@ -39,7 +39,7 @@ ENDING = TypeAdapter(Ending)
 
 @dataclass(frozen=True, slots=True)
 class Agenda:
-    """`sdi.schedule`, as the workers keep it."""
+    """`sdi.schedule`, as the workers keep it. All of it raises DatabaseError."""
 
     database: Database
     first_wait_s: float = FIRST_WAIT_S
@@ -66,6 +66,11 @@ class Agenda:
             row = _execute(connection, "is_due", source=source).fetchone()
         return bool(row and row[0])
 
+    def postpone(self, source: str) -> None:
+        """Have a source that is due wait for as long as after a first failure, though it has not failed."""
+        with self._connection() as connection:
+            _execute(connection, "postpone", source=source, wait=timedelta(seconds=self.first_wait_s))
+
     def settle(self, source: str, ending: Ending, region: Region) -> None:
         """Note how a harvest ended and when the next is due; nothing where it is not scheduled any more."""
         line = region.schedule_of(region.sources[source]) if source in region.sources else None
@@ -78,10 +83,8 @@ class Agenda:
             _execute(connection, "settle", source=source, next_at=next_at, failures=failures,
                      problem=problem and problem.en, problem_pl=problem and problem.pl)
 
-    @contextmanager
-    def _connection(self) -> Iterator[psycopg.Connection[Any]]:
-        with self.database.connect("harvest") as connection:
-            yield connection
+    def _connection(self) -> AbstractContextManager[psycopg.Connection[Any]]:
+        return self.database.connected("harvest")
 
 
 def following(

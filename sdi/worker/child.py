@@ -12,7 +12,7 @@ from types import FrameType
 
 from sdi.db.cluster import node_database
 from sdi.db.migrate import migrate
-from sdi.errors import SdiError, SourceError
+from sdi.errors import DatabaseError, SdiError, SourceBusy, SourceError
 from sdi.harvest.progress import Lines
 from sdi.harvest.run import harvest
 from sdi.model.load import load_region
@@ -47,6 +47,10 @@ def _ending(source: str, settings: Settings) -> Ending:
         with node_database(settings) as database, Lines(sys.stderr) as progress:
             migrate(database, loaded.region.registers.values())
             outcome = harvest(declared, loaded.region, database, settings, progress)
+    except DatabaseError as error:
+        return Ending("interrupted", error.text)
+    except SourceBusy as error:
+        return Ending("busy", error.text)
     except SdiError as error:
         return Ending("failed", error.text)
     assert outcome.state != "running"

@@ -167,17 +167,23 @@ class Worker:
             log.warning("%s: its worker is gone; it is queued again", stalled.task_kwargs.get("source"))
 
     async def _harvest(self, source: str) -> None:
-        """The job: one harvest, unless its time has not come any more."""
-        if self.stopping.is_set() or not await asyncio.to_thread(self.agenda.is_due, source):
-            return
-        ending = await self._process(source)
-        if ending is None:
-            log.info("%s was stopped; it will be gone on with", source)
-            return
-        self.done += 1
-        self.failed += ending.state in ("failed", "refused")
-        log.info("%s: %s%s", source, ending.state, f": {ending.message.en}" if ending.message else "")
-        await asyncio.to_thread(self._settle, source, ending)
+        """The job: one harvest, unless its time has not come any more.
+
+        Where the agenda cannot be asked or told, the source stays due.
+        """
+        try:
+            if self.stopping.is_set() or not await asyncio.to_thread(self.agenda.is_due, source):
+                return
+            ending = await self._process(source)
+            if ending is None:
+                log.info("%s was stopped; it will be gone on with", source)
+                return
+            log.info("%s: %s%s", source, ending.state, f": {ending.message.en}" if ending.message else "")
+            self.done += ending.state not in ("interrupted", "busy")
+            self.failed += ending.state in ("failed", "refused", "interrupted")
+            await asyncio.to_thread(self._settle, source, ending)
+        except SdiError as error:
+            log.error("%s stays due: %s", source, error)
 
     async def _process(self, source: str) -> Ending | None:
         """Harvest in a process of its own; None where it was stopped."""
@@ -200,6 +206,11 @@ class Worker:
         return _ending(process.returncode, said, self.stopping.is_set())
 
     def _settle(self, source: str, ending: Ending) -> None:
+        if ending.state == "busy":
+            return  # it stays due; whoever is at it may settle it
+        if ending.state == "interrupted":
+            self.agenda.postpone(source)  # the database may be at its limits: it is not asked again and again
+            return
         self.agenda.settle(source, ending, self._loaded().region)
 
     def _loaded(self) -> Loaded:
@@ -209,7 +220,7 @@ class Worker:
         """Delete from the archive of this machine what no version needs any more."""
         try:
             keep = self._loaded().region.file.harvest.keep_versions
-            with self.database.connect("harvest", autocommit=True) as connection:
+            with self.database.connected("harvest", autocommit=True) as connection:
                 files, size = prune(connection, Archive(self.settings.var), keep)
         except (SdiError, OSError) as error:
             log.error("the archive was not tidied: %s", error)

@@ -36,6 +36,10 @@ set next_at = %(next_at)s, failures = %(failures)s, problem = %(problem)s, probl
     ended_at = clock_timestamp()
 where source = %(source)s
 
+-- name: postpone
+-- A source that is due waits a little longer, without a word of how it is doing.
+update sdi.schedule set next_at = clock_timestamp() + %(wait)s where source = %(source)s and next_at <= now()
+
 -- name: workers
 -- Workers that have lately given a sign of life.
 select count(*) from queue.procrastinate_workers where last_heartbeat > now() - interval '1 minute'

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from itertools import pairwise
@@ -13,6 +15,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from sdi.harvest.ledger import lock_source
 from sdi.model.load import load_region
 from sdi.worker.agenda import Agenda
 from tests.waiting import until
@@ -206,7 +209,56 @@ def test_a_lost_connection_is_made_again(post: Post) -> None:
     assert post.stop(worker) == 0
 
 
-def test_a_database_that_was_gone_is_worked_with_again(post: Post) -> None:
+@pytest.mark.parametrize("table", ["sdi.schedule", "sdi.unit"])
+def test_a_connection_lost_within_a_question_does_not_end_the_worker(post: Post, table: str) -> None:
+    """While it looks what is due, and while it asks what the archive has to keep."""
+    with psycopg.connect(post.node.database.url) as connection:
+        connection.execute(f"lock table {table} in access exclusive mode".encode())
+        worker = post.start()
+        until(lambda: post.node.rows(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'sdi-harvest'"
+            " and datname = current_database() and wait_event_type = 'Lock'"))
+    post.declare("0401-a")
+    until(lambda: [run for run in post.runs() if run["state"] == "committed"] or worker.poll() is not None)
+    assert post.stop(worker) == 0
+    assert [run["state"] for run in post.runs()] == ["committed"]
+
+
+def test_a_harvest_that_lost_its_connection_has_not_failed(post: Post) -> None:
+    post.declare("0401-a")
+    held, go_on = post.county.hold("/2")
+    worker = post.start()
+    assert held.wait(60)
+    assert post.node.rows("select pg_terminate_backend(pid) from pg_stat_activity"
+                          " where application_name like 'sdi-harvest (pid%%' and datname = current_database()")
+    held.clear()
+    go_on.set()
+    assert held.wait(60)
+    (row,) = post.plan().values()
+    assert (row["failures"], row["problem"], row["ended_at"]) == (0, None, None)
+    until(lambda: [run for run in post.runs() if run["state"] == "committed"])
+    assert post.stop(worker) == 0
+    assert len(post.runs()) == 1
+    assert [request[0] for request in post.county.requests].count("/0401-a/1") == 1, "it did not go on"
+
+
+def test_a_harvest_by_hand_is_no_failure(post: Post) -> None:
+    """The source stays due meanwhile; what the harvest comes to settles its schedule."""
+    post.declare("0401-a")
+    post.once()
+    execute(post, "update sdi.schedule set next_at = now(), failures = 1, problem = 'no answer', problem_pl = 'cisza'")
+    with post.node.database.connect("harvest", autocommit=True) as connection:
+        lock_source(connection, "0401-a")
+        assert post.once() == 0
+    (row,) = post.plan().values()
+    assert (row["failures"], row["problem"], row["later"]) == (1, "no answer", False)
+    hand = subprocess.run([sys.executable, "-m", "sdi", "harvest", "0401-a"], env=post.environment, check=False)
+    assert hand.returncode == 0
+    (row,) = post.plan().values()
+    assert (row["failures"], row["problem"], row["later"]) == (0, None, True)
+
+
+def test_a_database_that_was_gone_is_worked_with_again(post: Post, capfd: pytest.CaptureFixture[str]) -> None:
     """As for a new version of PostgreSQL, in the middle of a harvest, which is gone on with."""
     post.declare("0401-a")
     held, go_on = post.county.hold("/2")
@@ -220,14 +272,15 @@ def test_a_database_that_was_gone_is_worked_with_again(post: Post) -> None:
         keeper.execute(sql.SQL("alter database {} allow_connections false").format(database))
         try:
             keeper.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", name)
-            time.sleep(3)  # many looks and signs of life
+            go_on.set()
+            time.sleep(3)  # many looks and signs of life; the harvest ends, which cannot be noted
             assert worker.poll() is None
         finally:
             keeper.execute(sql.SQL("alter database {} allow_connections true").format(database))
-    go_on.set()
     until(lambda: [run for run in post.runs() if run["state"] == "committed"])
     assert post.stop(worker) == 0
     assert [request[0] for request in post.county.requests].count("/0401-a/1") == 1, "it did not go on"
+    assert "Job harvest" not in capfd.readouterr().err, "a traceback for each harvest that ended meanwhile"
 
 
 def test_a_mistake_in_the_declaration_does_not_stop_the_worker(post: Post) -> None:
