@@ -6,6 +6,7 @@ Safe to run at every start and from several processes at once; a database of a l
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib import resources
 from importlib.resources.abc import Traversable
 
@@ -41,10 +42,10 @@ def _scripts(folder: Traversable) -> list[tuple[str, str]]:
 def migrate(database: Database, registers: Iterable[Register]) -> list[str]:
     """Apply what is missing; returns the names of the migrations applied now.
 
-    Each migration is one transaction. Raises DatabaseError naming the migration that failed.
+    Each migration is one transaction. Raises DatabaseError, naming the migration that failed.
     """
     applied: list[str] = []
-    with database.connect("owner", autocommit=True) as connection:
+    with database.connected("owner", autocommit=True) as connection:
         connection.execute("select pg_advisory_lock(%s)", [_LOCK])
         _collations(connection)
         _roles(connection)
@@ -84,18 +85,30 @@ def _collations(connection: psycopg.Connection[tuple[object, ...]]) -> None:
 
 def _roles(connection: psycopg.Connection[tuple[object, ...]]) -> None:
     for role in ("sdi_harvest", "sdi_serve"):
-        if not connection.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone():
-            try:
-                connection.execute(sql.SQL("create role {} nologin").format(sql.Identifier(role)))
-            except psycopg.errors.DuplicateObject:
-                pass
-            except psycopg.errors.InsufficientPrivilege as error:
-                raise DatabaseError(
-                    f"the database user may not create the role {role}; "
-                    f"let an administrator run: CREATE ROLE {role} NOLOGIN; GRANT {role} TO "
-                    "<the user of SDI_DATABASE_URL>"
-                ) from error
-        connection.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(role)))
+        if _may_be(connection, role):
+            continue
+        name = sql.Identifier(role)
+        known = connection.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone()
+        try:
+            if not known:
+                with suppress(psycopg.errors.DuplicateObject):
+                    connection.execute(sql.SQL("create role {} nologin").format(name))
+            connection.execute(sql.SQL("grant {} to current_user").format(name))
+        except psycopg.errors.InsufficientPrivilege as error:
+            user, create = connection.info.user, "" if known else f"CREATE ROLE {role} NOLOGIN; "
+            raise DatabaseError(
+                f"the database user {user} may not {'take' if known else 'create'} the role {role}; "
+                f'let an administrator run: {create}GRANT {role} TO "{user}";') from error
+
+
+def _may_be(connection: psycopg.Connection[tuple[object, ...]], role: str) -> bool:
+    """Whether the user can take the role. Tried: from PostgreSQL 16 on, a member may still be without that right."""
+    try:
+        with connection.transaction(force_rollback=True):
+            connection.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidParameterValue):  # the latter: no such role
+        return False
+    return True
 
 
 def _grants(connection: psycopg.Connection[tuple[object, ...]], schemas: list[str]) -> None:
