@@ -176,7 +176,7 @@ def remarks(outcome: Outcome) -> list[str]:
     lines = [f"warning: {c['message']}" for c in summary["checks"] if not c["passed"]
              and (not c["refuses"] or "accepted" in summary)]
     parts = summary["feature_types"].values()
-    if past := sum(part["past"] for part in parts):
+    if outcome.state == "committed" and (past := sum(part["past"] for part in parts)):
         lines.append(f"{past:,} closed versions went to history")
     if duplicates := sum(part["duplicates"] for part in parts):
         lines.append(f"{duplicates:,} objects were delivered more than once, word for word")

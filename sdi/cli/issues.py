@@ -18,6 +18,7 @@ from rich.table import Table
 from sdi.db.cluster import node_database
 from sdi.db.migrate import migrate
 from sdi.db.queries import query
+from sdi.errors import SettingsError
 from sdi.harvest.progress import wide_console
 from sdi.model.issues import ISSUE_CODES
 from sdi.model.load import load_region
@@ -34,11 +35,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """List issues."""
+    if not 0 <= options.limit < 2**63:
+        raise SettingsError(f"--limit {options.limit}: expected a number from 0 to {2**63 - 1}")
+    if options.code is not None and options.code not in ISSUE_CODES:
+        raise SettingsError(f"--code {options.code}: no such code; there are: {', '.join(sorted(ISSUE_CODES))}")
     chosen = {"source": options.source, "code": options.code}
-    registers = load_region(settings.home, settings.region).region.registers
+    loaded = load_region(settings.home, settings.region)
     with node_database(settings) as database:
-        migrate(database, registers.values())
+        migrate(database, loaded.region.registers.values())
         with database.connect("harvest", row_factory=dict_row) as connection:
+            tried = {row["source"] for row in connection.execute(query("status", "sources"))}
+            known = loaded.region.sources.keys() | loaded.unusable_sources | tried
+            if options.source is not None and options.source not in known:
+                raise SettingsError(f"no source {options.source!r}; there are: {', '.join(sorted(known)) or 'none'}")
             counts = connection.execute(query("issues", "counts"), chosen).fetchall()
             found = connection.execute(query("issues", "current"), {**chosen, "limit": options.limit}).fetchall()
     console = wide_console()

@@ -52,6 +52,9 @@ class Database:
             return psycopg.connect(self.conninfo(role), **arguments)
         except psycopg.OperationalError as error:
             raise DatabaseError(f"no connection to the database as {role}: {error}".strip()) from error
+        except psycopg.ProgrammingError as error:  # psycopg cannot read the text itself
+            raise DatabaseError(
+                f"SDI_DATABASE_URL is not a libpq URL, postgresql://user@host/database: {error}".strip()) from error
 
     @contextmanager
     def connected(self, role: Role, **arguments: Any) -> Iterator[psycopg.Connection[Any]]:

@@ -161,7 +161,6 @@ class _Attempt:
         self.feature_types = region.owned_by(source)
         self.fingerprint = fingerprint(source, region, kind)
         self.archive = Archive(settings.var)
-        self.archive.sweep(source.id)
         self.remembering = Remembering(settings.var / "memory", source, region, self.fingerprint)
         job = Job.of(source, region, settings.home, self.remembering.memory, self.archive.incoming)
         self.harvester = kind(job, parameters)
@@ -171,6 +170,7 @@ class _Attempt:
     def run(self, since: float) -> Outcome:
         """Gather, read, settle; any error but an interruption closes the run as failed."""
         try:
+            self.archive.sweep(self.source.id)
             with self.reading:
                 deliveries = self._gather()
                 state, message, summary = self._unchanged(deliveries) or self._changed(deliveries)

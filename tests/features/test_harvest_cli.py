@@ -97,8 +97,62 @@ def test_issues_are_listed(node: Node, sdi: Any, capsys: pytest.CaptureFixture[s
     issues = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(i["object_id"], i["excerpt"]) for i in issues] == [
         ("bad [x]", "POINT (480100 580100)"), ("bad2", "POINT (480100 580100)")]
-    sdi("issues", "--code", "no-such")
+    assert sdi("issues", "--code", "missing-id") == 0
     assert capsys.readouterr().out == "No issues.\n"
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (("0415-prob",), "no source '0415-prob'; there are: 0415-gone, 0415-proba\n"),
+    (("--code", "invalid"), "--code invalid: no such code; there are: "),
+    (("--limit", "-1"), "--limit -1: expected a number from 0 to "),
+    (("--limit", str(2**63)), f"--limit {2**63}: expected a number from 0 to "),
+])
+def test_issues_of_what_there_is_not(
+    node: Node, sdi: Any, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
+) -> None:
+    """A source that is gone may be asked for as long as its last run is known."""
+    node.declare("0415-gone", kind="jsonlines", county="0415", delivers=["slupy"], parameters={"path": "nowhere"})
+    sdi("harvest", "0415-gone")
+    (node.home / "configs/regions/proba/sources/0415-gone.yaml").unlink()
+    capsys.readouterr()
+    assert sdi("issues", "0415-gone") == 0
+    assert capsys.readouterr().out == "No issues.\n"
+    assert sdi("issues", *arguments) == 1
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("url", ["foo", "postgresql://%zz", "postgresql:///x?badopt=1", "connect_timeout=soon"])
+def test_a_wrong_database_url_is_named(
+    sdi: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], url: str
+) -> None:
+    monkeypatch.setenv("SDI_DATABASE_URL", url)
+    assert sdi("status") == 1
+    assert "sdi status: SDI_DATABASE_URL is not a libpq URL" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_fails_each_source(
+    node: Node, sdi: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    node.declare(delivers=["pola"])
+    node.declare("0415-a", kind="jsonlines", county="0415", delivers=["slupy"], parameters={"path": "delivery"})
+    node.deliver(FIELDS)
+    node.settings.var.mkdir()
+    (node.settings.var / "archive").write_text("not a folder")
+    assert sdi("harvest", "--all") == 1
+    out = capsys.readouterr().out
+    assert "0415-a: FAILED" in out and "0415-proba: FAILED" in out and "archive" in out and "mistake in sdi" not in out
+    assert {row["state"] for row in node.rows("select state from sdi.run")} == {"failed"}
+
+
+def test_history_is_told_of_where_it_was_written(node: Node, sdi: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    past = {"id": "p0", "wkt": field_at(0, 0), "valid_from": "2010-01-01T00:00:00", "valid_to": "2011-01-01T00:00:00"}
+    node.deliver([*FIELDS, past])
+    said = []
+    for least in (100, 1, 1):
+        node.declare(expect={"min": {"pola": least}})
+        sdi("harvest", "--all")
+        said.append("1 closed versions went to history" in capsys.readouterr().out)
+    assert said == [False, True, False], "refused, committed, unchanged"
 
 
 def test_status_is_json(node: Node, sdi: Any, capsys: pytest.CaptureFixture[str]) -> None:
