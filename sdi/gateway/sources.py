@@ -25,6 +25,7 @@ STATES = {
     "refused": Text(pl="dostawa odrzucona", en="delivery refused"),
     "failed": Text(pl="niepowodzenie", en="failed"),
     "running": Text(pl="w toku", en="running"),
+    "interrupted": Text(pl="przerwane", en="interrupted"),
     "withdrawn": Text(pl="wycofano dane", en="data withdrawn"),
 }
 

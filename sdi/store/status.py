@@ -18,6 +18,9 @@ from sdi.model.text import Text
 
 Connection = psycopg.Connection[Any]
 
+INTERRUPTED = Text(pl="pobieranie zostało przerwane; następne w miarę możliwości zacznie tam, gdzie stanęło",
+                   en="the harvest was interrupted; the next one goes on from there where it can")
+
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
@@ -45,13 +48,13 @@ class SourceStatus:
     run: int | None = None
     """Number of the last run: what `sdi harvest --accept` takes where it was refused."""
     state: str | None = None
-    """How the last run ended, or `running`; None before the first."""
+    """How the last run ended, `running`, or `interrupted` where its process has died; None before the first."""
     started_at: datetime | None = None
     ended_at: datetime | None = None
     problem: Text | None = None
     """Why the last attempt failed or was refused; None where it went well."""
     problem_at: datetime | None = None
-    """When that attempt ended; some fail before they become a run."""
+    """When that attempt ended; some fail before they become a run. None where it was interrupted."""
     schedule: str | None = None
     """Its cron line, in Polish civil time; None: it is harvested by hand."""
     next_at: datetime | None = None
@@ -86,7 +89,9 @@ def _status(
     schedule = region.schedule_of(source) if source else None
     next_at = None
     if schedule is not None:
-        next_at = row["next_at"] if row.get("schedule") == schedule else next_run(schedule, now)
+        # As the workers will plan it (the query `plan`), where none has yet: what was never harvested is due at once.
+        planned = row["next_at"] if row.get("schedule") == schedule else None
+        next_at = planned or (next_run(schedule, now) if row.get("schedule") or checked_at else now)
     return SourceStatus(
         source=name,
         declared=source is not None,
@@ -114,6 +119,8 @@ def _objects(served: Iterable[dict[str, Any]]) -> dict[str, int]:
 
 def _problem(row: dict[str, Any]) -> tuple[Text | None, datetime | None]:
     """Why and when the last run did not go well, or a later attempt of a worker that never became a run."""
+    if row.get("state") == "interrupted":
+        return INTERRUPTED, None
     noted, ended = row.get("attempted_at"), row.get("ended_at")
     if row.get("state") in ("failed", "refused") and (row["message"] == row["problem"] or not noted or noted < ended):
         return Text(pl=row["message_pl"], en=row["message"]), ended

@@ -14,6 +14,7 @@ import pytest
 from sdi.assets import asset
 from sdi.db.migrate import migrate
 from sdi.gateway.app import Gateway
+from sdi.harvest.ledger import lock_source
 from sdi.records.places import public_place, public_text
 from sdi.services.contract import Engines
 from sdi.services.publications import Build, OneBuild
@@ -68,6 +69,35 @@ def test_a_source_that_was_never_harvested_is_late_and_by_hand(node: Node, site:
     text = site.get("/region/sources?lang=en").text
     assert "never harvested" in text and ">late<" in text and "by hand" in text
     assert "po terminie" in site.get("/region/sources?lang=pl").text
+
+
+def test_a_source_that_was_never_harvested_is_due_at_once(node: Node, site: Site) -> None:
+    """As the worker does it, and before it has planned anything; what was harvested waits for its time."""
+    node.declare(schedule="30 2 1 1 *")
+    assert "<td class=\"when\">now" in site.get("/region/sources?lang=en").text
+    node.deliver(FIELDS)
+    node.harvest()
+    assert "-01-01 02:30" in site.get("/region/sources?lang=en").text
+
+
+def test_a_run_whose_process_has_died_is_interrupted(node: Node, site: Site) -> None:
+    """Services see that too: who holds the lock on the source is no secret of the role that harvests."""
+
+    def shown() -> tuple[str, Any]:
+        (source,) = site.get("/region/sources?f=json").json()["sources"]
+        return source["state"], source["problem"]
+
+    with node.database.connect("harvest", autocommit=True) as connection:
+        lock_source(connection, "0415-proba")
+        connection.execute("insert into sdi.run (source, kind) values ('0415-proba', 'jsonlines')")
+        assert shown() == ("running", None)
+        connection.execute("select pg_advisory_unlock_all()")
+        lock_source(connection, "another")
+        assert shown() == ("interrupted", {
+            "pl": "pobieranie zostało przerwane; następne w miarę możliwości zacznie tam, gdzie stanęło",
+            "en": "the harvest was interrupted; the next one goes on from there where it can"})
+    page = site.get("/region/sources?lang=pl").text
+    assert ">przerwane</strong><br>" in page and "w toku" not in page
 
 
 def test_json_is_asked_for_by_f_or_by_accept(node: Node, site: Site) -> None:
