@@ -6,6 +6,7 @@ process was stopped, and it stops when its worker dies.
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 from types import FrameType
@@ -23,11 +24,12 @@ from sdi.worker.agenda import ENDING, Ending
 
 INTERRUPTED = 130
 """The exit code of a harvest that was stopped and can be gone on with."""
+SIGNALS = signal.SIGTERM, signal.SIGINT
 
 
 def main(source: str) -> int:
     """Harvest one source; the declaration is read anew."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    stop_by_signals()
     try:
         die_with_parent()
         print(ENDING.dump_json(_ending(source, Settings.from_environment())).decode())
@@ -57,7 +59,20 @@ def _ending(source: str, settings: Settings) -> Ending:
     return Ending(outcome.state, outcome.message)
 
 
+def stop_by_signals() -> None:
+    """Have the first SIGTERM or SIGINT raise KeyboardInterrupt, and others after it do nothing.
+
+    A terminal and systemd send one to us and one to the worker, which sends another: clearing up goes on all the same.
+    """
+    for number in SIGNALS:
+        signal.signal(number, _interrupt)
+
+
 def _interrupt(signum: int, frame: FrameType | None) -> None:
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    # In the middle of a command psycopg warns that it cannot roll back; closing the connection does.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     raise KeyboardInterrupt
 
 

@@ -22,6 +22,22 @@ from tests.waiting import until
 
 from .conftest import Post
 
+STOPPED = """
+import os, signal, sys
+from sdi.db.database import Database
+from sdi.worker.child import stop_by_signals
+stop_by_signals()
+try:
+    with Database(sys.argv[1]).connect("harvest") as connection:
+        connection.execute("select 1")
+        connection.pgconn.send_query(b"select 2")
+        os.kill(os.getpid(), signal.SIGTERM)
+except KeyboardInterrupt:
+    for again in (signal.SIGINT, signal.SIGTERM):
+        os.kill(os.getpid(), again)
+    print("stopped once")
+"""
+
 
 def test_what_is_due_is_harvested_once(post: Post) -> None:
     post.declare("0401-a")
@@ -184,6 +200,13 @@ def test_a_worker_that_ends_loses_nothing(post: Post, number: signal.Signals) ->
     assert post.stop(second) == 0
     assert [run["run"] for run in post.runs()] == [run["run"]]
     assert [request[0] for request in post.county.requests].count("/0401-a/1") == 1, "it did not go on"
+
+
+def test_a_harvest_is_stopped_once_and_without_a_word(post: Post) -> None:
+    """Also in the middle of a command, and by several signals."""
+    stopped = subprocess.run([sys.executable, "-c", STOPPED, post.node.database.url], env=post.environment,
+                             capture_output=True, text=True, timeout=120, check=False)
+    assert (stopped.stdout, stopped.stderr) == ("stopped once\n", "")
 
 
 def test_a_new_source_needs_no_restart(post: Post) -> None:
