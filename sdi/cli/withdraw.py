@@ -31,10 +31,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """Withdraw, and say what. A file that cannot be used is not one that is gone: nothing is withdrawn then."""
     loaded = load_region(settings.home, settings.region)
-    unusable = [str(finding) for finding in loaded.findings
-                if finding.path.parent.name == "sources" and finding.path.stem not in loaded.region.sources]
-    if unusable:
-        raise ConfigurationError(["what sources still deliver cannot be told before this is mended:", *unusable])
+    if loaded.unusable_sources:
+        raise ConfigurationError(["what sources still deliver cannot be told before this is mended:", *loaded.lines()])
     with node_database(settings) as database:
         migrate(database, loaded.region.registers.values())
         for part in withdraw(options.source, user(), loaded.region, database, settings.home):

@@ -55,7 +55,7 @@ def settle(
         summary["newest"] = facts.newest.isoformat() if facts.newest else None
         if accepted is not None:
             summary["accepted"] = {**accepted, "in_spite_of": [message.en for message in failed]}
-        return _commit(connection, run, region, home, feature_types, resolved, summary, origin)
+        return _commit(connection, run, home, feature_types, resolved, summary, origin)
 
 
 def warn(connection: Connection, run: Run, results: Iterable[Check]) -> None:
@@ -90,7 +90,7 @@ def _newest(resolved: dict[str, Resolved]) -> datetime | None:
 
 
 def _commit(
-    connection: Connection, run: Run, region: Region, home: Path, feature_types: tuple[FeatureType, ...],
+    connection: Connection, run: Run, home: Path, feature_types: tuple[FeatureType, ...],
     resolved: dict[str, Resolved], summary: dict[str, Any], origin: dict[str, Any],
 ) -> Settled:
     commit = Commit(connection, run.run, run.source.id, run.source.county)
@@ -111,7 +111,7 @@ def _commit(
     summary["version"] = commit.version
     commit.finish({**origin, **summary})
     for county in sorted(commit.counties):
-        refresh_county(connection, region, home, county)
+        refresh_county(connection, home, county)
     run.end("committed", None, summary)
     return "committed", None, summary
 

@@ -92,5 +92,5 @@ def _end(
         gone = {part.feature_type: {"gone": commit.withdraw(region.feature_types[part.feature_type])}
                 for part in parts}
         commit.finish({"kind": KIND, "withdrawn": by, "deliveries": [], "feature_types": gone})
-        refresh_county(connection, region, home, county)
+        refresh_county(connection, home, county)
     run.withdrawn([part.feature_type for part in found] if declared else None, {"withdrawn": by})

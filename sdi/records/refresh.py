@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 from psycopg.types.json import Jsonb
+from pydantic import ValidationError
 
 from sdi.db.queries import query
 from sdi.model.region import Region, Tenant
@@ -28,25 +29,30 @@ def refresh(connection: psycopg.Connection[Any], region: Region, public_url: str
     connection of the `harvest` role. Records of what is no longer published are deleted; a record that says what it
     said keeps its text and its date. Raises PublicationError.
     """
+    noted = region.model_dump_json()
+    region = Region.model_validate_json(noted)  # as commits will see it: polygons lose their last digits on the way
     with connection.transaction():
         connection.execute(query("records", "lock"))
-        connection.execute(query("records", "publish"), {"public_url": public_url})
+        connection.execute(query("records", "publish"), {"region": noted, "public_url": public_url})
         return _refresh(connection, region, public_url, home, list(region.tenants.values()), [*region.tenants])
 
 
-def refresh_county(connection: psycopg.Connection[Any], region: Region, home: Path, county: str) -> int:
-    """The same after a commit, for the tenants that a county (4 digits) touches, and under the published address.
+def refresh_county(connection: psycopg.Connection[Any], home: Path, county: str) -> int:
+    """The same after a commit, for the tenants that a county (4 digits) touches, as they were published last.
 
-    A tenant that is not published yet gets its records when it is. Raises PublicationError.
+    Before the first publication there are no records. Raises PublicationError.
     """
     with connection.transaction():
         connection.execute(query("records", "lock"))
-        address = connection.execute(query("records", "address")).fetchone()
-        if address is None:
+        published = connection.execute(query("records", "publication")).fetchone()
+        if published is None:
             return 0
-        published = {row[0] for row in connection.execute(query("records", "published"))}
-        tenants = [t for t in region.tenants.values() if t.id in published and _touched(t, county)]
-        return _refresh(connection, region, address[0], home, tenants, None)
+        try:
+            region = Region.model_validate_json(published[0])
+        except ValidationError:
+            return 0  # of another release of sdi, whose next publication makes all records anew
+        tenants = [tenant for tenant in region.tenants.values() if _touched(tenant, county)]
+        return _refresh(connection, region, published[1], home, tenants, None)
 
 
 def _refresh(

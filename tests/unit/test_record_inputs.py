@@ -106,7 +106,7 @@ def of_torun(connection: psycopg.Connection, column: str) -> list[Any]:
 
 def test_nothing_is_rendered_of_the_same(connection: psycopg.Connection, region: Region, rendered: Rendered) -> None:
     assert refresh(connection, changed(region), PUBLIC_URL, HOME) == 0
-    assert refresh_county(connection, region, HOME, "0463") == 0
+    assert refresh_county(connection, HOME, "0463") == 0
     assert rendered == []
 
 

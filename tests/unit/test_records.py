@@ -65,23 +65,23 @@ def test_a_county_changes_only_the_tenants_it_touches(database: Database, region
         refresh(connection, region, PUBLIC_URL, HOME)
         before = stored(connection)
         commit(connection, "0463-egib", {("dzialki", "046301"): 8}, at=datetime(2026, 4, 1, tzinfo=UTC))
-        assert refresh_county(connection, region, HOME, "0463") == 2
+        assert refresh_county(connection, HOME, "0463") == 2
         after = stored(connection)
     anew = {key for key in after if after[key]["modified_at"] != before[key]["modified_at"]}
     assert anew == {("region", "egib"), ("torun", "egib")}
     assert after["torun", "egib"]["inserted_at"] == before["torun", "egib"]["inserted_at"]
 
 
-def test_a_commit_makes_records_of_what_is_published_and_as_it_is(database: Database, region: Region) -> None:
-    """Whatever address and declaration the shell has that harvests."""
+def test_a_commit_makes_records_of_what_is_published(database: Database, region: Region) -> None:
+    """And of nothing else, whatever address and declaration the shell has that harvests."""
     fewer = changed(region, partners={name: p for name, p in region.partners.items() if name != "torun"})
     with database.connect("harvest", autocommit=True) as connection:
         commit_all(connection)
-        assert refresh_county(connection, region, HOME, "0463") == 0, "nothing is published"
+        assert refresh_county(connection, HOME, "0463") == 0, "nothing is published"
         refresh(connection, fewer, PUBLIC_URL, HOME)
         before = stored(connection)
         commit(connection, "0463-egib", {("dzialki", "046301"): 8}, at=datetime(2026, 4, 1, tzinfo=UTC))
-        assert refresh_county(connection, region, HOME, "0463") == 1
+        assert refresh_county(connection, HOME, "0463") == 1
         after = stored(connection)
     assert after.keys() == before.keys(), "torun is not published yet"
     assert after["region", "egib"]["identifier"] == before["region", "egib"]["identifier"]
@@ -92,13 +92,13 @@ def test_two_commits_at_once_both_show_in_the_record_of_the_region(database: Dat
     def second() -> None:
         with database.connect("harvest") as connection:
             commit(connection, "0463-egib", {("dzialki", "046301"): 7})
-            refresh_county(connection, region, HOME, "0463")
+            refresh_county(connection, HOME, "0463")
 
     with database.connect("harvest", autocommit=True) as connection:
         refresh(connection, region, PUBLIC_URL, HOME)
     with database.connect("harvest") as first, database.connect("owner", autocommit=True) as watch:
         commit(first, "0415-egib", {("dzialki", "041501"): 10})
-        refresh_county(first, region, HOME, "0415")
+        refresh_county(first, HOME, "0415")
         thread = Thread(target=second)
         thread.start()
         while not watch.execute("select 1 from pg_locks where relation = 'sdi.record'::regclass and not granted"

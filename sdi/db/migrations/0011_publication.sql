@@ -1,5 +1,6 @@
--- The address under which the region was published last. Records carry it, whoever commits what they are about.
+-- What was published last, and under which address: of that the records are made, whoever commits what they are about.
 create table sdi.publication (
     single boolean primary key default true check (single),
+    region text not null,      -- sdi.model.region.Region as JSON
     public_url text not null
 );

@@ -3,17 +3,13 @@
 lock table sdi.record in share row exclusive mode
 
 -- name: publish
--- Note the address under which the region is published.
-insert into sdi.publication (public_url) values (%(public_url)s)
-on conflict (single) do update set public_url = excluded.public_url where publication.public_url <> excluded.public_url
+-- Note what is published, and under which address.
+insert into sdi.publication (region, public_url) values (%(region)s, %(public_url)s)
+on conflict (single) do update set region = excluded.region, public_url = excluded.public_url
 
--- name: address
--- The address under which the region was published last.
-select public_url from sdi.publication
-
--- name: published
--- Tenants that have been published, as their records were made.
-select tenant from sdi.record_inputs
+-- name: publication
+-- What was published last.
+select region, public_url from sdi.publication
 
 -- name: origins
 -- Which sources the objects of some feature types came from, within a county or commune: source, county, objects,
