@@ -111,6 +111,7 @@ def test_issues_of_what_there_is_not(
     node: Node, sdi: Any, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
 ) -> None:
     """A source that is gone may be asked for as long as its last run is known."""
+    node.declare(delivers=["pola"])
     node.declare("0415-gone", kind="jsonlines", county="0415", delivers=["slupy"], parameters={"path": "nowhere"})
     sdi("harvest", "0415-gone")
     (node.home / "configs/regions/proba/sources/0415-gone.yaml").unlink()

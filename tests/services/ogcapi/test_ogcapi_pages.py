@@ -173,7 +173,7 @@ def test_the_api_definition_says_what_the_service_does(client: Client) -> None:
     references = set(re.findall(r'"\$ref": "(#[^"]+)"', json.dumps(document)))
     for reference in references:
         assert inline(document, {"$ref": reference})
-    assert len(response.content) < 52_000
+    assert len(response.content) < 55_000
 
 
 def inline(document: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
