@@ -58,5 +58,5 @@ def _is_since(asked: Headers, name: str, headers: Mapping[str, str]) -> bool | N
     """Whether the content is no newer than a field says; None where that says nothing."""
     try:
         return parsedate_to_datetime(headers["Last-Modified"]) <= parsedate_to_datetime(asked[name])
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, TypeError):  # TypeError: of a date without a zone
         return None
