@@ -221,7 +221,10 @@ class Region(Declared):
         return tuple(ft for name, ft in self.feature_types.items() if name in names)
 
     def bounds(self, teryt: str | None) -> tuple[float, float, float, float]:
-        """Extent of the units within `teryt` in EPSG:2180; all of Poland where no unit has a polygon."""
+        """Extent of the units within `teryt` in EPSG:2180; all of Poland where no unit has a polygon.
+
+        To the millimetre, as polygons are written down.
+        """
         found = [
             unit.geometry.bounds
             for unit in self.units.values()
@@ -231,7 +234,7 @@ class Region(Declared):
         if not found:
             return 144_000.0, 132_000.0, 877_000.0, 910_000.0
         west, south, east, north = zip(*found, strict=True)
-        return min(west), min(south), max(east), max(north)
+        return round(min(west), 3), round(min(south), 3), round(max(east), 3), round(max(north), 3)
 
     @cached_property
     def tenants(self) -> dict[str, Tenant]:

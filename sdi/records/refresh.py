@@ -29,11 +29,9 @@ def refresh(connection: psycopg.Connection[Any], region: Region, public_url: str
     connection of the `harvest` role. Records of what is no longer published are deleted; a record that says what it
     said keeps its text and its date. Raises PublicationError.
     """
-    noted = region.model_dump_json()
-    region = Region.model_validate_json(noted)  # as commits will see it: polygons lose their last digits on the way
     with connection.transaction():
         connection.execute(query("records", "lock"))
-        connection.execute(query("records", "publish"), {"region": noted, "public_url": public_url})
+        connection.execute(query("records", "publish"), {"region": region.model_dump_json(), "public_url": public_url})
         return _refresh(connection, region, public_url, home, list(region.tenants.values()), [*region.tenants])
 
 

@@ -16,6 +16,7 @@ from psycopg.rows import dict_row
 from sdi.db.database import Database
 from sdi.errors import PublicationError
 from sdi.model.identity import dataset_record_id, service_record_id
+from sdi.model.load import load_region
 from sdi.model.region import PROTOCOLS, Region
 from sdi.model.register import Register
 from sdi.records.build import POLAND, Origin, lineage
@@ -239,3 +240,10 @@ def test_records_are_written_as_agreed(database: Database, subject: str) -> None
     if os.environ.get("SDI_GOLDEN") == "write":
         path.write_text(text, encoding="utf-8")
     assert text == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["demo", "kujawsko-pomorskie"])
+def test_a_region_that_was_written_down_has_the_same_tenants(name: str) -> None:
+    """Else a commit, which reads it, would make other records than the publication."""
+    region = load_region(HOME, name).region
+    assert Region.model_validate_json(region.model_dump_json()).tenants == region.tenants
