@@ -168,7 +168,7 @@ def _compile(builds: Path, publication: Publication, failed: dict[str, str]) -> 
         for path, text in texts.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-    (draft / REGION_FILE).write_text(publication.region.model_dump_json(), encoding="utf-8")
+    (draft / REGION_FILE).write_text(publication.region.written(), encoding="utf-8")
     (draft / ADDRESS_FILE).write_text(publication.public_url, encoding="utf-8")
     return draft
 

@@ -182,6 +182,10 @@ class Region(Declared):
         """All feature types of all registers by name."""
         return {ft.name: ft for register in self.registers.values() for ft in register.feature_types.values()}
 
+    def written(self) -> str:
+        """As JSON, for those who serve: without the parameters of sources, which may hold passwords."""
+        return self.model_dump_json(exclude={"sources": {"__all__": {"parameters"}}})
+
     def expand(self, names: tuple[str, ...]) -> tuple[FeatureType, ...]:
         """Feature types meant by names of registers or feature types; unknown names mean nothing."""
         chosen: dict[str, FeatureType] = {}

@@ -31,7 +31,7 @@ def refresh(connection: psycopg.Connection[Any], region: Region, public_url: str
     """
     with connection.transaction():
         connection.execute(query("records", "lock"))
-        connection.execute(query("records", "publish"), {"region": region.model_dump_json(), "public_url": public_url})
+        connection.execute(query("records", "publish"), {"region": region.written(), "public_url": public_url})
         return _refresh(connection, region, public_url, home, list(region.tenants.values()), [*region.tenants])
 
 
