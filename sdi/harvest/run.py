@@ -39,7 +39,7 @@ from sdi.model.text import Text
 from sdi.settings import Settings
 from sdi.store.resolve import NotStored
 
-STAGING = 2
+STAGING = 3
 """Raised when the same objects would be staged differently; part of the fingerprint."""
 BIG, BIG_SHARE = 1_000, 0.1
 """Changed rows of a table that call for new planner statistics: so many, and such a share of the source's objects."""
