@@ -40,7 +40,8 @@ def serving(settings: Settings, folder: Path, region: Region, fill: Callable[[Da
     """Serve a region below a folder, with what `fill` puts into its database; gives the address of its tenant."""
     own = replace(settings, var=folder / "node")
     shutil.rmtree(own.var, ignore_errors=True)
-    server = uvicorn.Server(uvicorn.Config("", log_level="warning", host="localhost", port=0))
+    server = uvicorn.Server(uvicorn.Config(
+        "", log_level="warning", host="localhost", port=0, timeout_graceful_shutdown=10))
     listener = server.config.bind_socket()
     address = f"http://localhost:{listener.getsockname()[1]}"
     with node_database(own) as cluster, new_database(cluster) as database:

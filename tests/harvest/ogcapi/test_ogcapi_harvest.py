@@ -64,7 +64,7 @@ def serving_node(node: EgibNode) -> Iterator[str]:
         publish(load_region(node.home, "proba"), node.database, settings)
         engines = Engines(node.database.pool("serve", 2), Path("/nowhere"), node.home)
         app = Gateway(engines, Publications(settings.var / "build")).app()
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none", timeout_graceful_shutdown=10))
         thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listening])))
         thread.start()
         try:

@@ -82,7 +82,8 @@ def client(address: str) -> Iterator[httpx.Client]:
 @contextmanager
 def serving(app: Starlette) -> Iterator[str]:
     """The address of a uvicorn that serves `app` in a thread."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(
+        app, host="127.0.0.1", port=0, log_level="error", lifespan="off", timeout_graceful_shutdown=10))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -218,7 +218,8 @@ def url(service: OgcApi, region: Region, tmp_path: Path) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         server = uvicorn.Server(uvicorn.Config(
-            application(service, region, tmp_path / "served", url), log_level="error", lifespan="off"))
+            application(service, region, tmp_path / "served", url), log_level="error", lifespan="off",
+            timeout_graceful_shutdown=10))
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
         thread.start()
         try:

@@ -220,7 +220,8 @@ class Served:
         self.region, self.database, self.build = region, database, build
         self.services: dict[str, Any] = {"wms": Wms(engines), "wfs": Wfs(engines)}
         app = Starlette(routes=[Route("/{tenant}/{protocol}", self.answer, methods=["GET", "HEAD", "POST", "PUT"])])
-        self.server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off"))
+        self.server = uvicorn.Server(uvicorn.Config(
+            app, port=0, log_level="warning", lifespan="off", timeout_graceful_shutdown=10))
         self.socket = self.server.config.bind_socket()
         self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
         # As in a web worker: what services keep of a tenant outlives the request.
