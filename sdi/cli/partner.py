@@ -27,7 +27,7 @@ from sdi.errors import ConfigurationError, SettingsError
 from sdi.model.findings import Loaded
 from sdi.model.links import TAKEN
 from sdi.model.load import ID, examine
-from sdi.model.mistakes import mistake
+from sdi.model.mistakes import mistakes
 from sdi.model.region import PROTOCOLS, Partner
 from sdi.model.text import Text
 from sdi.settings import Settings
@@ -89,8 +89,7 @@ def _add_one(settings: Settings, loaded: Loaded, options: argparse.Namespace) ->
     try:
         Partner.model_validate(data)
     except ValidationError as error:
-        raise ConfigurationError([f"`{'.'.join(map(str, detail['loc']))}`: {mistake(detail).en}"
-                                  for detail in error.errors()]) from error
+        raise ConfigurationError([wrong.en for wrong in mistakes(error)]) from error
     done = _put(settings, loaded, ids[0], data, options.force)
     print(done)
     if done.difference:

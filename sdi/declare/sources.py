@@ -14,7 +14,7 @@ from sdi.declare.files import Put, put_yaml
 from sdi.errors import ConfigurationError
 from sdi.model import yaml
 from sdi.model.load import explain
-from sdi.model.mistakes import mistake
+from sdi.model.mistakes import mistakes
 from sdi.model.region import Region, Source
 from sdi.model.text import Declared, Text
 
@@ -166,8 +166,7 @@ def check_source(name: str, data: Mapping[str, Any], parameters: type[BaseModel]
         try:
             model.model_validate(part)
         except ValidationError as error:
-            findings += [f"{name}: `{place}{'.'.join(map(str, detail['loc']))}`: {mistake(detail).en}"
-                         for detail in error.errors()]
+            findings += [f"{name}: {wrong.en}" for wrong in mistakes(error, below=place)]
     if findings:
         raise ConfigurationError(findings)
 

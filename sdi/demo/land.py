@@ -21,8 +21,6 @@ Rectangle = tuple[int, int, int, int]
 WEST, SOUTH, EAST, NORTH = range(4)
 
 ROAD, RIVER, DITCH = "dr", "Wp", "W"
-USES = (ROAD, RIVER, DITCH, "B", "Bi", "Ba", "Bz", "R", "Ł", "Ps", "Ls", "Lz", "N", "S", "Ws", "Br")
-"""The land uses (OFU) that occur, in the order of `Plots.use`."""
 BUILT = frozenset({"B", "Bi", "Ba", "Br"})
 FIELDS = ("R",) * 31 + ("Ł",) * 6 + ("Ps",) * 4 + ("Ls",) * 5 + ("Lz", "N", "S", "Ws")
 RIVER_WIDTH, DITCH_WIDTH = 2_400, 500

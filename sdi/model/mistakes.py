@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import ValidationError
+
 from sdi.errors import told
 from sdi.model.text import Text
 
@@ -34,6 +36,11 @@ LIMITS = {
     "greater_than": ("gt", "więcej niż", "more than"), "greater_than_equal": ("ge", "co najmniej", "at least"),
     "less_than": ("lt", "mniej niż", "less than"), "less_than_equal": ("le", "co najwyżej", "at most"),
 }
+
+
+def mistakes(error: ValidationError, below: str = "") -> list[Text]:
+    """All that is wrong, each with its field; `below`: what the fields stand in, such as `parameters.`."""
+    return [mistake(detail).at(f"`{below}{'.'.join(map(str, detail['loc']))}`") for detail in error.errors()]
 
 
 def mistake(detail: Any) -> Text:

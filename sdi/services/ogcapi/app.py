@@ -222,6 +222,11 @@ def _handled(
         return problem(HTTPStatus.BAD_REQUEST, "InvalidParameterValue", wrong)
     if target.resource not in _FROM_DATA or target.collection == ISSUES:
         return _answered(state, asked_of, target)
+    return _unless_known(request, state, asked_of, target, build)
+
+
+def _unless_known(request: Request, state: TenantApi, asked_of: APIRequest, target: Target, build: str) -> Answer:
+    """The answer, with its validators; or only that the client has it, or wants another than there is."""
     asked = ASKED.get()
     if target.resource == "collection" or _listed(target):
         asked = replace(asked, enclosures=state.enclosures(target.collection, asked.language))
@@ -240,7 +245,7 @@ def _handled(
             return {**headers, **known}, status, content
         unsent: Answer = known, HTTPStatus.NOT_MODIFIED, b""
     except PreconditionFailed as error:
-        unsent = problem(HTTPStatus.PRECONDITION_FAILED, "PreconditionFailed", error.text)
+        unsent = _problem(state.api, asked_of, HTTPStatus.PRECONDITION_FAILED, "PreconditionFailed", error.text)
     if isinstance(content, Body):
         content.close()
     return unsent

@@ -16,6 +16,7 @@ from sdi.model.text import Text
 from sdi.services.ows.exceptions import OwsError
 from sdi.services.ows.featureinfo import crs_member
 from sdi.services.wfs import rows
+from sdi.services.wfs.references import IDENTIFIER
 from sdi.services.wfs.requests import FeatureRequest, Query, columns_of, has_address
 from sdi.services.wfs.versions import GEOMETRY, NAMESPACE, PREFIX, Version
 from sdi.store import texts
@@ -216,7 +217,7 @@ class Values(Gml20):
 
     def text(self, query: Query) -> sql.Composable:
         """The property of a feature."""
-        if self.request.value == "@id":
+        if self.request.value == IDENTIFIER:
             return sql.SQL("'{}.' || fid").format(sql.SQL(query.feature_type.name))
         if self.request.value == GEOMETRY:
             return rows.gml_geometry(query.feature_type, self.request.version, query.crs)

@@ -22,7 +22,6 @@ from .conftest import Node, field_at
 from .test_harvest_model import Delivery, Model, row_of, sequences
 
 DAYS = [datetime(2019, 12, 31, tzinfo=UTC) + timedelta(days=n) for n in (0, 1, 2, 3, 5, 9, 20)]
-FAR_END = "9999"
 
 
 def start_of(item: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import lxml.html
 import pytest
 import shapely
 from shapely.geometry.base import BaseGeometry
@@ -143,3 +144,12 @@ def tiled(database: Database, region: Region, tmp_path: Path) -> Iterator[Client
     with database.pool("serve", 4) as pool:
         service = OgcApi(Engines(pool, Path("/nowhere"), HOME, tmp_path / "var"))
         yield Client(application(service, region, tmp_path / "build", PUBLIC_URL))
+
+
+def page(client: Client, address: str, status: int = 200, **parameters: str) -> Any:
+    """A page in English, or as its address says, with its links made absolute."""
+    response = client.get(address, params={"f": "html", "lang": "en", **parameters} if "?" not in address else None)
+    assert response.status_code == status, response.text[:500]
+    found = lxml.html.document_fromstring(response.text)
+    found.make_links_absolute(str(response.url), resolve_base_href=False)
+    return found

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urljoin
 
-import lxml.html
 import pytest
 import shapely
 
-from tests.services.ogcapi.conftest import Client, Table
+from tests.services.ogcapi.conftest import Client, Table, page
 
 COLLECTION = "/0415/ogcapi/collections/dzialki"
 ITEMS = f"{COLLECTION}/items"
@@ -23,14 +22,6 @@ def parcels(dzialki: Table) -> Table:
                      "geom": shapely.box(472_000 + 20 * n, 551_000, 472_020 + 20 * n, 551_010)} for n in range(30)])
     dzialki.insert([{"id": "star", "numer_dzialki": "1*"}])
     return dzialki
-
-
-def page(client: Client, address: str, status: int = 200, **parameters: str) -> Any:
-    response = client.get(address, params={"f": "html", "lang": "en", **parameters} if "?" not in address else None)
-    assert response.status_code == status, response.text[:500]
-    found = lxml.html.document_fromstring(response.text)
-    found.make_links_absolute(str(response.url), resolve_base_href=False)
-    return found
 
 
 def submitted(client: Client, found: Any, **filled: str) -> Any:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import lxml.html
 import pytest
 
 from sdi.db.database import Database
-from tests.services.ogcapi.conftest import Client, Table
+from tests.services.ogcapi.conftest import Client, Table, page
 
 ITEMS = "/0415/ogcapi/collections/dzialki/items"
 
@@ -44,14 +43,6 @@ def parcels(dzialki: Table, database: Database) -> Table:
                 " insert into sdi.version (run, source, county, lineage, committed_at)"
                 " select run, 'test', '0415', '{}', %s from r", (at,))
     return dzialki
-
-
-def page(client: Client, address: str, status: int = 200, **parameters: str) -> Any:
-    response = client.get(address, params={"f": "html", "lang": "en", **parameters} if "?" not in address else None)
-    assert response.status_code == status, response.text[:500]
-    found = lxml.html.document_fromstring(response.text)
-    found.make_links_absolute(str(response.url), resolve_base_href=False)
-    return found
 
 
 def followed(client: Client, listed: Any) -> dict[str, str]:
